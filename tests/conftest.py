@@ -1,0 +1,39 @@
+"""What every test shares: the CPU, both precisions, fixed seeds, shape checks that are on.
+
+`addopts` in pyproject.toml switches jaxtyping's checks on for the whole package, in tests only.
+"""
+
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed():
+    """NumPy's global generator, which no library code should need, starts at one place in each test."""
+    np.random.seed(0)
+
+
+@pytest.fixture
+def x64():
+    """Run the test in double precision; afterwards JAX is as it was."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    """Run the test in single and in double precision; the value is the NumPy dtype."""
+    with jax.enable_x64(request.param == "float64"):
+        yield np.dtype(request.param)
+
+
+@pytest.fixture
+def getkey():
+    """`getkey()` gives a new random key each time, the same ones in each run."""
+    root, count = jax.random.key(0), iter(range(2**31))
+    return lambda: jax.random.fold_in(root, next(count))
