@@ -1,0 +1,1 @@
+"""Diagnostics: can this posterior be trusted?  Knows ArviZ."""
