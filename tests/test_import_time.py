@@ -1,6 +1,5 @@
 """`import symdsm` costs what `import jax, sympy` costs; the heavy libraries wait for their first use."""
 
-import json
 import subprocess
 import sys
 
@@ -20,9 +19,7 @@ def seconds(statement: str) -> float:
 
 
 def modules_after(statement: str) -> set[str]:
-    return set(json.loads(in_new_python(f"{statement}
-import json, sys
-print(json.dumps(list(sys.modules)))")))
+    return set(in_new_python(f"{statement}\nimport sys\nprint(*sys.modules, sep='\\n')").split())
 
 
 def test_heavy_libraries_load_on_first_use():
