@@ -1,0 +1,124 @@
+"""A time budget for one call.
+
+SymPy answers most questions in milliseconds and a few never. Every open-ended call of this room (`integrate`,
+`simplify`, `Matrix.exp`) therefore runs inside `bounded`, and its caller holds an exact fallback.
+
+In the main thread the budget is a POSIX interval timer (SIGALRM). Elsewhere, and where SIGALRM does not exist, a
+watching thread raises the same interruption in the calling thread at its next bytecode. Both interrupt Python code
+only: one C call (the power of two large integers) runs to its end, so sizes are limited separately
+(`symdsm.symbolic.limits`). Budgets nest; an outer one that ends first wins. A timer and a handler set by somebody
+else are put back with the time that they had left.
+
+The interruption is a BaseException, because SymPy catches `Exception` in places, and it is repeated until it
+arrives. A result of SymPy's own cache may stay incomplete after it ("unknown"), never wrong.
+"""
+
+import ctypes
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["OutOfTime", "bounded"]
+
+_REPEAT = 0.25
+_open: list["_Interruption"] = []
+
+
+class OutOfTime(Exception):
+    """The call did not end within its budget."""
+
+
+class _Interruption(BaseException):
+    def __init__(self, deadline: float = 0.0):
+        self.deadline = deadline
+
+
+def bounded[T](seconds: float | int, function: Callable[..., T], *args: Any) -> T:
+    """`function(*args)`, or OutOfTime after `seconds`.
+
+    Errors of the function pass through. Works in any thread, nests, and leaves timers and handlers as they were.
+    """
+    if seconds <= 0:
+        raise OutOfTime(f"no time left for {getattr(function, '__name__', function)}")
+    if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
+        return _by_signal(seconds, function, args)
+    return _by_watcher(seconds, function, args)
+
+
+def _by_signal(seconds: float | int, function: Callable, args: tuple) -> Any:
+    own = _Interruption(time.monotonic() + seconds)
+    foreign_left, foreign_every = signal.setitimer(signal.ITIMER_REAL, 0)
+    began = time.monotonic()
+    foreign_handler = signal.signal(signal.SIGALRM, _interrupt)
+    _open.append(own)
+    try:
+        try:
+            _arm()
+            return function(*args)
+        finally:
+            # The list first: an alarm that comes now must not find this budget open.
+            _open[:] = [each for each in _open if each is not own]
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except _Interruption as interruption:
+        _open[:] = [each for each in _open if each is not own]
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if interruption is not own:
+            raise
+        raise OutOfTime(f"{getattr(function, '__name__', function)} took more than {seconds:g} s") from None
+    finally:
+        signal.signal(signal.SIGALRM, foreign_handler)
+        if _open:
+            _arm()
+        elif foreign_left:
+            left = max(foreign_left - (time.monotonic() - began), 1e-3)
+            signal.setitimer(signal.ITIMER_REAL, left, foreign_every)
+
+
+def _arm() -> None:
+    nearest = min(each.deadline for each in _open)
+    signal.setitimer(signal.ITIMER_REAL, max(nearest - time.monotonic(), 1e-3), _REPEAT)
+
+
+def _interrupt(number, frame) -> None:
+    now = time.monotonic()
+    for each in _open:
+        if each.deadline <= now:
+            raise each
+
+
+def _by_watcher(seconds: float | int, function: Callable, args: tuple) -> Any:
+    thread = ctypes.c_ulong(threading.get_ident())
+    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    ended, turn = threading.Event(), threading.Lock()
+
+    # A class of its own for each call, so that nested budgets tell their interruptions apart.
+    class Own(_Interruption):
+        pass
+
+    def watch() -> None:
+        wait = seconds
+        while not ended.wait(wait):
+            with turn:
+                if not ended.is_set():
+                    raise_in(thread, ctypes.py_object(Own))
+            wait = _REPEAT
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    try:
+        watcher.start()
+        try:
+            return function(*args)
+        finally:
+            _end(ended, turn, raise_in, thread)
+    except Own:
+        _end(ended, turn, raise_in, thread)
+        raise OutOfTime(f"{getattr(function, '__name__', function)} took more than {seconds:g} s") from None
+
+
+def _end(ended, turn, raise_in, thread) -> None:
+    """Stop the watcher and take back an interruption that is on its way."""
+    ended.set()
+    with turn:
+        raise_in(thread, None)
