@@ -1,0 +1,1 @@
+"""Independent oracles: laws written by hand in mpmath, checked against SciPy; no symdsm and no SymPy."""
