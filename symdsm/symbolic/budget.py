@@ -3,11 +3,11 @@
 SymPy answers most questions in milliseconds and a few never. Every open-ended call of this room (`integrate`,
 `simplify`, `Matrix.exp`) therefore runs inside `bounded`, and its caller holds an exact fallback.
 
-In the main thread the budget is a POSIX interval timer (SIGALRM). Elsewhere, and where SIGALRM does not exist, a
-watching thread raises the same interruption in the calling thread at its next bytecode. Both interrupt Python code
-only: one C call (the power of two large integers) runs to its end, so sizes are limited separately
-(`symdsm.symbolic.limits`). Budgets nest; an outer one that ends first wins. A timer and a handler set by somebody
-else are put back with the time that they had left.
+In the main thread the budget is a POSIX interval timer (SIGALRM). Elsewhere, and where SIGALRM does not
+exist, a watching thread raises the same interruption in the calling thread at its next bytecode. Both
+interrupt Python code only: one C call (the power of two large integers) runs to its end, so sizes are
+limited separately, in `symdsm.symbolic.limits`. Budgets nest; an outer one that ends first wins. A timer
+and a handler set by somebody else are put back with the time that they had left.
 
 The interruption is a BaseException, because SymPy catches `Exception` in places, and it is repeated until it
 arrives. A result of SymPy's own cache may stay incomplete after it ("unknown"), never wrong.
@@ -38,7 +38,7 @@ class _Interruption(BaseException):
 def bounded[T](seconds: float | int, function: Callable[..., T], *args: Any) -> T:
     """`function(*args)`, or OutOfTime after `seconds`.
 
-    Errors of the function pass through. Works in any thread, nests, and leaves timers and handlers as they were.
+    Errors of the function pass through. It works in any thread, nests, and leaves timers and handlers alone.
     """
     if seconds <= 0:
         raise OutOfTime(f"no time left for {getattr(function, '__name__', function)}")

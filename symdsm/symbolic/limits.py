@@ -1,8 +1,8 @@
 """Sizes that untrusted text may ask SymPy to evaluate.
 
-SymPy evaluates numbers at once: 9**9**9 has 370 million digits and gamma(10**9) never ends, inside one C call that
-no timer can interrupt. The grammar and the JSON loader therefore build powers and calls through this page, which
-looks at the sizes first.
+SymPy evaluates numbers at once: 9**9**9 has 370 million digits and gamma(10**9) never ends, inside one C
+call that no timer can interrupt. The grammar and the JSON loader therefore build powers and calls through
+this page, which looks at the sizes first.
 """
 
 import sympy as sp
