@@ -1,0 +1,302 @@
+"""Nodes of elementary functions: logs and exponentials that lose digits when written out.
+
+    Softplus(u) = log(1 + exp u)        Sigmoid(u) = 1 / (1 + exp(-u))
+    LogCosh(u), LogSinh(u)              LogExpm1(u) = log(exp u - 1), u > 0
+    Log1mExp(u) = log(1 - exp u), u < 0 LogAbs(u) = log |u|
+    Log1p(u) = log(1 + u)               Expm1(u) = exp(u) - 1
+    LSE(a, b, ..) = log(exp a + exp b + ..)
+    Softmax(k, a, b, ..) = exp(a_k - LSE(a, b, ..)), k counted from 0
+
+Their derivatives are textbook rules. SymPy has no log1p and no expm1, and it rewrites sqrt(u**2) and log(u**2) in
+ways that are complex left of zero; LogAbs is real on both sides, and its derivative is 1/u on both.
+"""
+
+import mpmath
+import sympy as sp
+from sympy.core.function import ArgumentIndexError
+
+from symdsm.symbolic.nodes_base import Node
+
+__all__ = [
+    "LSE",
+    "Expm1",
+    "Log1mExp",
+    "Log1p",
+    "LogAbs",
+    "LogCosh",
+    "LogExpm1",
+    "LogSinh",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+]
+
+
+class Softplus(Node):
+    """log(1 + exp u); derivative Sigmoid(u)."""
+
+    nargs, sign = 1, +1
+
+    @classmethod
+    def eval(cls, u):
+        return sp.log(2) if u.is_zero else None
+
+    @staticmethod
+    def numeric(u):
+        return mpmath.log1p(mpmath.exp(u)) if u < 0 else u + mpmath.log1p(mpmath.exp(-u))
+
+    def as_plain(self):
+        return sp.log(1 + sp.exp(self.args[0]))
+
+    def fdiff(self, argindex=1):
+        return Sigmoid(self.args[0])
+
+    def tex(self, u):
+        return rf"\log\left(1 + e^{{{u}}}\right)"
+
+
+class Sigmoid(Node):
+    """1/(1 + exp(-u)); derivative Sigmoid(u) Sigmoid(-u)."""
+
+    nargs, sign = 1, +1
+
+    @classmethod
+    def eval(cls, u):
+        return sp.S.Half if u.is_zero else None
+
+    @staticmethod
+    def numeric(u):
+        return 1 / (1 + mpmath.exp(-u))
+
+    def as_plain(self):
+        return 1 / (1 + sp.exp(-self.args[0]))
+
+    def fdiff(self, argindex=1):
+        return self * Sigmoid(-self.args[0])
+
+    def tex(self, u):
+        return rf"\sigma\left({u}\right)"
+
+
+class LogCosh(Node):
+    """log cosh u, even; derivative tanh u."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, u):
+        if u.is_zero:
+            return sp.S.Zero
+        return cls(-u) if u.could_extract_minus_sign() else None
+
+    def _eval_is_nonnegative(self):
+        return self.args[0].is_real or None
+
+    @staticmethod
+    def numeric(u):
+        s = mpmath.sinh(u / 2)
+        u = abs(u)
+        return mpmath.log1p(2 * s * s) if u < 1 else u - mpmath.log(2) + mpmath.log1p(mpmath.exp(-2 * u))
+
+    def as_plain(self):
+        return sp.log(sp.cosh(self.args[0]))
+
+    def fdiff(self, argindex=1):
+        return sp.tanh(self.args[0])
+
+    def tex(self, u):
+        return rf"\log\cosh\left({u}\right)"
+
+
+class LogSinh(Node):
+    """log sinh u for u > 0; derivative coth u."""
+
+    nargs = 1
+
+    @staticmethod
+    def numeric(u):
+        return u - mpmath.log(2) + mpmath.log(-mpmath.expm1(-2 * u))
+
+    def as_plain(self):
+        return sp.log(sp.sinh(self.args[0]))
+
+    def fdiff(self, argindex=1):
+        return 1 / sp.tanh(self.args[0])
+
+    def tex(self, u):
+        return rf"\log\sinh\left({u}\right)"
+
+
+class LogExpm1(Node):
+    """log(exp u - 1) for u > 0, the inverse of Softplus; derivative 1/(1 - exp(-u))."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, u):
+        return u.args[0] if isinstance(u, Softplus) else None
+
+    @staticmethod
+    def numeric(u):
+        return u + mpmath.log(-mpmath.expm1(-u))
+
+    def as_plain(self):
+        return sp.log(sp.exp(self.args[0]) - 1)
+
+    def fdiff(self, argindex=1):
+        return -1 / Expm1(-self.args[0])
+
+    def tex(self, u):
+        return rf"\log\left(e^{{{u}}} - 1\right)"
+
+
+class Log1mExp(Node):
+    """log(1 - exp u) for u < 0; derivative 1/(1 - exp(-u))."""
+
+    nargs, sign = 1, -1
+
+    @staticmethod
+    def numeric(u):
+        return mpmath.log(-mpmath.expm1(u)) if u > -1 else mpmath.log1p(-mpmath.exp(u))
+
+    def as_plain(self):
+        return sp.log(1 - sp.exp(self.args[0]))
+
+    def fdiff(self, argindex=1):
+        return -1 / Expm1(-self.args[0])
+
+    def tex(self, u):
+        return rf"\log\left(1 - e^{{{u}}}\right)"
+
+
+class LogAbs(Node):
+    """log |u|, even; derivative 1/u on both sides of zero."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, u):
+        if u in (sp.S.One, sp.S.NegativeOne):
+            return sp.S.Zero
+        if isinstance(u, sp.exp) and u.args[0].is_extended_real:
+            return u.args[0]
+        return cls(-u) if u.could_extract_minus_sign() else None
+
+    @staticmethod
+    def numeric(u):
+        return mpmath.log(abs(u))
+
+    def as_plain(self):
+        return sp.log(sp.Abs(self.args[0]))
+
+    def fdiff(self, argindex=1):
+        return 1 / self.args[0]
+
+    def tex(self, u):
+        return rf"\log\left|{u}\right|"
+
+
+class Log1p(Node):
+    """log(1 + u) for u > -1; derivative 1/(1 + u)."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, u):
+        return sp.S.Zero if u.is_zero else None
+
+    @staticmethod
+    def numeric(u):
+        return mpmath.log1p(u)
+
+    def as_plain(self):
+        return sp.log(1 + self.args[0])
+
+    def fdiff(self, argindex=1):
+        return 1 / (1 + self.args[0])
+
+    def tex(self, u):
+        return rf"\log\left(1 + {u}\right)"
+
+
+class Expm1(Node):
+    """exp(u) - 1; derivative exp u."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, u):
+        return sp.S.Zero if u.is_zero else None
+
+    def _eval_is_positive(self):
+        return self.args[0].is_positive
+
+    def _eval_is_negative(self):
+        return self.args[0].is_negative
+
+    @staticmethod
+    def numeric(u):
+        return mpmath.expm1(u)
+
+    def as_plain(self):
+        return sp.exp(self.args[0]) - 1
+
+    def fdiff(self, argindex=1):
+        return sp.exp(self.args[0])
+
+    def tex(self, u):
+        return rf"\left(e^{{{u}}} - 1\right)"
+
+
+class LSE(Node):
+    """log(exp a + exp b + ..) of any number of arguments; derivative in the k-th one Softmax(k, a, b, ..)."""
+
+    @classmethod
+    def eval(cls, *args):
+        return args[0] if len(args) == 1 else None
+
+    @staticmethod
+    def numeric(*args):
+        top = max(args)
+        return top + mpmath.log(sum(mpmath.exp(a - top) for a in args))
+
+    def as_plain(self):
+        return sp.log(sp.Add(*(sp.exp(a) for a in self.args)))
+
+    def fdiff(self, argindex=1):
+        return Softmax(argindex - 1, *self.args)
+
+    def tex(self, *args):
+        return r"\log\left(" + " + ".join(f"e^{{{a}}}" for a in args) + r"\right)"
+
+
+class Softmax(Node):
+    """exp(a_k) / (exp a_0 + exp a_1 + ..): the weight of the k-th argument, k a whole number counted from 0."""
+
+    sign = +1
+
+    @classmethod
+    def eval(cls, k, *args):
+        if not (k.is_Integer and 0 <= k < len(args)):
+            raise ValueError(f"Softmax: the index {k} is not one of 0..{len(args) - 1}")
+        return sp.S.One if len(args) == 1 else None
+
+    @staticmethod
+    def numeric(k, *args):
+        top = max(args)
+        return mpmath.exp(args[int(k)] - top) / sum(mpmath.exp(a - top) for a in args)
+
+    def as_plain(self):
+        k, *args = self.args
+        return sp.exp(args[int(k)]) / sp.Add(*(sp.exp(a) for a in args))
+
+    def fdiff(self, argindex=1):
+        if argindex == 1:
+            raise ArgumentIndexError(self, argindex)
+        k, *args = self.args
+        j = argindex - 2
+        return self * (int(k == j) - Softmax(j, *args))
+
+    def tex(self, k, *args):
+        total = " + ".join(f"e^{{{a}}}" for a in args)
+        return rf"\frac{{e^{{{args[int(k)]}}}}}{{{total}}}"
