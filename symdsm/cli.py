@@ -100,3 +100,7 @@ def _report(options: argparse.Namespace) -> None:
     from .run_report import write_report
 
     print(write_report(options.folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,8 +1,8 @@
 """The report of a run, made from what the run's folder holds and from nothing else.
 
-`run.json` gives the verdict, the table and the figures, `posterior.nc` the draws and the level's trace, the fit
-its loss, `report.npz` the truth and the observation, `*.py` the generated code.  So a report can be written again
-for a run that finished long ago.
+`run.json` gives the verdict, the table and the figures, `posterior.nc` the draws and the level's trace, the
+fit its loss, `report.npz` the truth and the observation, `*.py` the generated code.  So a report can be
+written again for a run that finished long ago.
 """
 
 from __future__ import annotations
@@ -113,5 +113,5 @@ def _table(kept: dict[str, Any]) -> Any:
 
 def _footer(record: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
-    took = f"{record['seconds']['total']:.0f} s of computing"
+    took = f"{record['seconds']['all']:.0f} s of computing"
     return f"{record['model']}, seed {record['seed']}, {took}, begun {record['started']}. {versions}."

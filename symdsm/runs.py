@@ -114,8 +114,7 @@ class Run:
             return _read(self.out / done)
         self.say(f"[{name}]")
         begin = time.perf_counter()
-        result = compute()
-        path = _write(self.out / name, result)
+        result, path = _write(self.out / name, compute())
         self.record["seconds"][name] = round(time.perf_counter() - begin, 2)
         self.record["stages"][name] = path.name
         self._save()
@@ -171,8 +170,8 @@ class Run:
         print(text, flush=True)
 
     def _save(self) -> None:
-        self.record["seconds"]["total"] = round(
-            sum(seconds for name, seconds in self.record["seconds"].items() if name != "total"), 2
+        self.record["seconds"]["all"] = round(
+            sum(seconds for name, seconds in self.record["seconds"].items() if name != "all"), 2
         )
         with _in_one_go(self.out / RECORD) as part:
             part.write_text(json.dumps(self.record, indent=2) + "\n", encoding="utf-8")
@@ -236,8 +235,8 @@ def run_file(model: str | Path, out: str | Path, *, seed: int = 0, resume: bool 
     return run
 
 
-def _write(stem: Path, result: Any) -> Path:
-    """Keep a result next to `stem`, never half of it."""
+def _write(stem: Path, result: Any) -> tuple[Any, Path]:
+    """Keep a result next to `stem`, never half of it; the result as `_read` will give it, and where it is."""
     if hasattr(result, "save"):
         path = stem.with_suffix(".fit")
         with _in_one_go(path) as part:
@@ -250,7 +249,8 @@ def _write(stem: Path, result: Any) -> Path:
         path = stem.with_suffix(".json")
         with _in_one_go(path) as part:
             part.write_text(json.dumps(_plain(result), indent=2) + "\n", encoding="utf-8")
-    return path
+        result = _read(path)
+    return result, path
 
 
 def _read(path: Path) -> Any:
