@@ -1,4 +1,4 @@
-"""Every Python block of the README runs, in order, in one namespace; links inside the repository go somewhere."""
+"""Every Python block of the README runs, in order, in one namespace; links inside the repository exist."""
 
 import re
 from pathlib import Path
