@@ -1,0 +1,1 @@
+"""The rows of the registry: sympy.stats' families, SciPy's laws, and kernels known by name."""
