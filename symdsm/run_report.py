@@ -15,7 +15,7 @@ import numpy as np
 
 from .errors import RunError
 
-PICTURES = "report.npz"
+PICTURES, PICTURE = "report.npz", "picture.png"
 PAGE = "report.html"
 
 
@@ -39,23 +39,25 @@ def write_report(folder: str | Path) -> Path:
     record, kept = _kept(folder)
     import arviz
 
+    import symdsm
+
     from .diagnostics.report import Evidence, ImagePosterior, image_report
 
     with np.load(folder / PICTURES) as pictures:
         truth, observed = pictures["truth"], pictures["observed"]
-    tree = arviz.from_netcdf(folder / kept["posterior"])
-    with tree:
-        draws = tree["posterior"][kept["variable"]].to_numpy().reshape(*_sample_shape(tree), *truth.shape)
-        levels, level_name = _levels(tree)
-    steps, losses = _losses(folder / kept["fit"])
+    fit = symdsm.load(folder / kept["fit"])
+    tree = arviz.from_netcdf(folder / kept["posterior"]).load()
+    draws = tree["posterior"][kept["variable"]].to_numpy()
+    posterior = ImagePosterior(draws.reshape(*draws.shape[:2], *truth.shape), truth, observed)
+    posterior.pictures()[0].figure.savefig(folder / PICTURE, dpi=150)
     return image_report(
         folder / PAGE,
-        ImagePosterior(draws, truth, observed),
+        posterior,
         title=kept["title"],
         lead=kept["lead"],
         verdict=kept["verdict"],
         reasons=kept["reasons"],
-        evidence=Evidence(levels, level_name, steps, losses),
+        evidence=Evidence(*_levels(tree, fit), fit.history["step"], {"loss": fit.history["loss"]}),
         facts={name.replace("_", " "): record[name] for name in record["figures"]},
         table=_table(kept["table"]),
         listings={path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))},
@@ -81,27 +83,12 @@ def _kept(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return record, record["report"]
 
 
-def _sample_shape(tree: Any) -> tuple[int, int]:
-    sizes = tree["posterior"].sizes
-    return sizes["chain"], sizes["draw"]
-
-
-def _levels(tree: Any) -> tuple[np.ndarray | None, str]:
-    """The level at every step of each chain, (chain, step), from the group `levels`."""
+def _levels(tree: Any, fit: Any) -> tuple[np.ndarray | None, str]:
+    """The level at every iteration of each chain, (chain, iteration), and its name; None without levels."""
     if "levels" not in tree.children:
         return None, ""
-    for name, values in tree["levels"].data_vars.items():
-        if values.ndim == 2:
-            return values.to_numpy(), f"noise level {name}"
-    return None, ""
-
-
-def _losses(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    import symdsm
-
-    history = {name: np.asarray(values) for name, values in symdsm.load(path).history.items()}
-    steps = history.pop("step")
-    return steps, {"loss": history["loss"]}
+    track = tree["levels"]["track"].to_numpy()
+    return np.asarray(fit.levels.at(np.clip(track, 0.0, 1.0))), f"noise level {fit.kernel.level}"
 
 
 def _table(kept: dict[str, Any]) -> Any:

@@ -106,7 +106,8 @@ class Run:
     def stage(self, name: str, compute: Callable[[], Any]) -> Any:
         """The result of `compute()`, kept in the folder under `name`; read back when the run is resumed.
 
-        A fit is kept by its own `save`, an xarray DataTree as `name.nc`, anything else must be JSON.
+        A fit is kept by its own `save`, an xarray DataTree as `name.nc`, anything else must be JSON.  A result
+        that Ctrl-C cut short is not kept: a fit goes on from its checkpoint, in `run.out / "training"` say.
         """
         done = self.record["stages"].get(name)
         if done and (self.out / done).exists():
@@ -114,7 +115,10 @@ class Run:
             return _read(self.out / done)
         self.say(f"[{name}]")
         begin = time.perf_counter()
-        result, path = _write(self.out / name, compute())
+        result = compute()
+        if _cut_short(result):
+            raise KeyboardInterrupt
+        result, path = _write(self.out / name, result)
         self.record["seconds"][name] = round(time.perf_counter() - begin, 2)
         self.record["stages"][name] = path.name
         self._save()
@@ -233,6 +237,11 @@ def run_file(model: str | Path, out: str | Path, *, seed: int = 0, resume: bool 
             )
         main(run)
     return run
+
+
+def _cut_short(result: Any) -> bool:
+    """Fits and posteriors swallow Ctrl-C and return what they have; they say so here."""
+    return bool(getattr(result, "interrupted", False) or getattr(result, "attrs", {}).get("partial", 0))
 
 
 def _write(stem: Path, result: Any) -> tuple[Any, Path]:

@@ -1,0 +1,1 @@
+"""Priors, samplers, the noise level as an effect.  Knows NumPyro."""

@@ -1,0 +1,1 @@
+"""Levels, networks, objectives, training.  Knows JAX, Equinox and Optax."""

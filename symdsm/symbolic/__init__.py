@@ -1,0 +1,1 @@
+"""Declare, derive, check.  Knows SymPy."""
