@@ -106,8 +106,8 @@ class Run:
     def stage(self, name: str, compute: Callable[[], Any]) -> Any:
         """The result of `compute()`, kept in the folder under `name`; read back when the run is resumed.
 
-        A fit is kept by its own `save`, an xarray DataTree as `name.nc`, anything else must be JSON.  A result
-        that Ctrl-C cut short is not kept: a fit goes on from its checkpoint, in `run.out / "training"` say.
+        A fit is kept by its own `save`, an xarray DataTree as `name.nc`, anything else must be JSON.  What
+        Ctrl-C cut short is not kept here: a fit goes on from its checkpoint, in `run.out / "training"` say.
         """
         done = self.record["stages"].get(name)
         if done and (self.out / done).exists():
