@@ -1,0 +1,201 @@
+"""What must hold before training starts, and what is said when it does not."""
+
+import warnings
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from symdsm.errors import (
+    DataError,
+    DerivationError,
+    EnergyRequired,
+    FitError,
+    ParameterError,
+    ShapeError,
+    ValidityError,
+)
+from symdsm.learning.levels import Levels
+from symdsm.learning.networks import AbstractDenoiser, AbstractEnergy, AbstractScore
+from symdsm.learning.noise import Noise
+from symdsm.learning.objectives import OBJECTIVES
+from symdsm.learning.protocols import KernelLike
+
+__all__ = ["affine_in_clean", "check_data", "check_pair", "check_params", "check_support", "check_validity"]
+
+
+def _some(indices, n=5):
+    shown = ", ".join(str(int(i)) for i in indices[:n])
+    return shown + (", ..." if len(indices) > n else "")
+
+
+def check_data(data) -> np.ndarray:
+    """`data` as a float array (rows, *event) without NaN, or `DataError`."""
+    array = np.asarray(data)
+    if array.dtype.kind != "f":
+        raise DataError(
+            given=f"data of type {array.dtype}",
+            expected="floating point numbers; score matching is about densities",
+            fix="for counts or grey levels add uniform noise: data + rng.uniform(size=data.shape)",
+        )
+    if array.ndim == 0 or len(array) < 2:
+        raise DataError(
+            given=f"data of shape {array.shape}, {len(array) if array.ndim else 'no'} sample(s)",
+            expected="at least two samples along the first axis",
+            fix="pass data of shape (samples, *event_shape)",
+        )
+    if array.size == 0:
+        raise DataError(
+            given=f"data of shape {array.shape}", expected="events with entries", fix="drop the empty axis"
+        )
+    rows = array.reshape(len(array), -1)
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if len(bad):
+        raise DataError(
+            given=f"{len(bad)} of {len(rows)} rows with NaN or infinite entries (rows {_some(bad)})",
+            expected="finite data",
+            fix="drop them: data[numpy.isfinite(data.reshape(len(data), -1)).all(axis=1)]",
+        )
+    constant = np.flatnonzero(np.ptp(rows, axis=0) == 0)
+    if len(constant):
+        raise DataError(
+            given=f"{len(constant)} constant column(s) of the flattened event (columns {_some(constant)})",
+            expected="entries that vary; a constant has no density",
+            fix="drop these columns, or add the noise that rounded them: data + rng.uniform(size=data.shape)",
+        )
+    return array
+
+
+def check_params(kernel: KernelLike, params: Mapping, levels: Levels | None) -> None:
+    """Every parameter but the level has a value, and nothing else has; or `ParameterError`."""
+    level = None if kernel.level is None else kernel.level.name
+    names = {p.name for p in kernel.params}
+    wanted = sorted(names - {level})
+    if level in params:
+        raise ParameterError(
+            given=f"params with the level {level!r}",
+            expected="the level in levels=, the other parameters in params=",
+            fix=f"leave {level!r} out of params and pass levels=sd.geometric(least, most)",
+        )
+    unknown, missing = sorted(set(params) - names), sorted(set(wanted) - set(params))
+    if unknown or missing:
+        raise ParameterError(
+            given="; ".join(
+                [f"unknown parameter(s) {', '.join(unknown)}"] * bool(unknown)
+                + [f"no value for {', '.join(missing)}"] * bool(missing)
+            ),
+            expected=f"params with exactly: {', '.join(wanted) or 'nothing'}",
+            fix="params={" + ", ".join(f"{name!r}: ..." for name in wanted) + "}",
+        )
+    if (level is None) != (levels is None):
+        raise ParameterError(
+            given="no levels" if levels is None else f"levels={levels}",
+            expected=f"a range for the level {level!r}"
+            if level
+            else "no levels: this kernel was declared without one",
+            fix="pass levels=sd.geometric(least, most)"
+            if level
+            else "declare the kernel with level=..., or drop levels",
+        )
+
+
+def check_validity(kernel: KernelLike, params: Mapping, levels: Levels | None, unchecked: bool) -> None:
+    """`ValidityError` where the identity fails here, a warning where only the variance does."""
+    regularity = kernel.check()
+    for end in (None,) if levels is None else (levels.least, levels.most):
+        values = dict(params) if end is None else {**params, kernel.level.name: end}
+        verdict = regularity.judge(**values)
+        shown = ", ".join(f"{k}={v}" for k, v in values.items() if np.ndim(v) == 0)
+        if verdict.identity is False and not unchecked:
+            raise ValidityError(
+                given=f"a kernel for which score matching is wrong at {shown}: {verdict.reason}",
+                expected="a kernel whose identity holds (see kernel.check())",
+                fix=verdict.remedy or "choose another kernel; unchecked=True trains anyway",
+            )
+        if verdict.variance is False:
+            warnings.warn(
+                f"The target's variance is infinite at {shown}: {verdict.reason} {verdict.remedy}",
+                stacklevel=3,
+            )
+
+
+def check_pair(net, objective: str, kernel: KernelLike, noise_shape: tuple[int, ...]) -> None:
+    """That network, objective and kernel go together."""
+    if objective not in OBJECTIVES:
+        raise FitError(
+            given=f"objective={objective!r}",
+            expected=f"one of {sorted(OBJECTIVES)}",
+            fix='use objective="dual"',
+        )
+    if not isinstance(net, AbstractEnergy | AbstractScore | AbstractDenoiser):
+        raise FitError(
+            given=f"a network of type {type(net).__name__}",
+            expected="sd.Energy, sd.Score, sd.Denoiser or a subclass of their abstract types",
+            fix="subclass symdsm.learning.networks.AbstractEnergy, so that the type tells what it returns",
+        )
+    if objective == "dual" and not isinstance(net, AbstractEnergy):
+        raise EnergyRequired(
+            given=f'objective="dual" with a {type(net).__name__}',
+            expected="an energy: dual matches the level derivative of one scalar; dsm takes any",
+            fix='use sd.Energy(event_shape, key=key), or objective="dsm"',
+        )
+    if objective == "dual" and kernel.level is None:
+        raise DerivationError(
+            given='objective="dual" for a kernel without a level',
+            expected="a kernel declared with level=...",
+            fix='declare the level, or use objective="dsm"',
+        )
+    if tuple(net.event_shape) != noise_shape:
+        raise ShapeError(
+            given=f"a network for events of shape {tuple(net.event_shape)}",
+            expected=f"{noise_shape}, the shape of one noisy event of these data",
+            fix=f"build the network with event_shape={noise_shape}, or reshape the data",
+        )
+
+
+def check_support(noise: Noise, data: np.ndarray, key) -> None:
+    """That the kernel can be drawn at every row, with finite density and target; or `DataError` naming the
+    rows."""
+
+    @jax.jit
+    def finite(u, x):
+        def one(key, x):
+            y, score = noise.target(key, x, u)
+            return jnp.isfinite(noise.log_prob(y, x, u)) & jnp.all(jnp.isfinite(score) & jnp.isfinite(y))
+
+        return jax.vmap(one)(jax.random.split(key, len(x)), x)
+
+    for u in (0.0, 1.0):
+        bad = np.flatnonzero(~np.asarray(finite(jnp.asarray(u, data.dtype), data)))
+        if len(bad):
+            raise DataError(
+                given=f"{len(bad)} of {len(data)} rows at which the kernel has no finite density or score "
+                f"(rows {_some(bad)})",
+                expected="clean data inside the kernel's support",
+                fix="transform the data, drop the rows, or declare a kernel that lives where the data do",
+            )
+
+
+def affine_in_clean(noise: Noise, data: np.ndarray, key) -> bool:
+    """Whether grad log p(y | x) is affine in x, tried along chords between data points at three levels."""
+    if jax.eval_shape(noise.sample, key, data[0], jnp.zeros((), data.dtype)).shape != data[0].shape:
+        return False
+    rows = np.random.default_rng(0).integers(0, len(data), (32, 2))
+    a, b = jnp.asarray(data[rows[:, 0]]), jnp.asarray(data[rows[:, 1]])
+
+    @jax.jit
+    def bent(u):
+        def one(key, a, b):
+            y = noise.sample(key, a, u)
+            ends, middle = (noise.score(y, a, u), noise.score(y, b, u)), noise.score(y, a + 0.3 * (b - a), u)
+            chord = ends[0] + 0.3 * (ends[1] - ends[0])
+            scale = jnp.maximum(jnp.max(jnp.abs(ends[0])), jnp.max(jnp.abs(ends[1])))
+            moved = jnp.max(jnp.abs(ends[1] - ends[0])) / (scale + 1e-30)
+            return jnp.max(jnp.abs(middle - chord)) / (scale + 1e-30), moved
+
+        miss, moved = jax.vmap(one)(jax.random.split(key, len(a)), a, b)
+        return jnp.max(miss), jnp.max(moved)
+
+    found = [tuple(map(float, bent(jnp.asarray(u, data.dtype)))) for u in (0.0, 0.5, 1.0)]
+    return all(miss < 1e-3 and moved > 1e-6 for miss, moved in found)

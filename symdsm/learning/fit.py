@@ -1,0 +1,158 @@
+"""`fit` trains a network on data noised by a kernel.
+
+The order: check the parameters, the kernel's regularity, the data and the network against each other; measure
+the scales; run the loop; settle the normaliser (dual fits).
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, PRNGKeyArray
+
+from symdsm.errors import ParameterError
+from symdsm.learning import checkpoint as files
+from symdsm.learning import checks
+from symdsm.learning.fitted import Fit
+from symdsm.learning.levels import Levels
+from symdsm.learning.networks import AbstractEnergy
+from symdsm.learning.noise import Noise
+from symdsm.learning.normalise import anchored, level_balanced
+from symdsm.learning.objectives import OBJECTIVES
+from symdsm.learning.potentials import Potential, potential_of
+from symdsm.learning.protocols import KernelLike
+from symdsm.learning.scaling import measure
+from symdsm.learning.training import Settings, train
+
+__all__ = ["fit"]
+
+_EXAMPLES = 1000
+
+
+def _positive(**values):
+    for name, value in values.items():
+        if not value > 0:
+            raise ParameterError(
+                given=f"{name}={value}", expected=f"{name} > 0", fix=f"pass a positive {name}"
+            )
+
+
+def fit(
+    net: eqx.Module,
+    data: ArrayLike,
+    kernel: KernelLike,
+    *,
+    key: PRNGKeyArray,
+    levels: Levels | None = None,
+    objective: str = "dual",
+    steps: int = 20_000,
+    params: Mapping[str, Any] | None = None,
+    batch_size: int = 256,
+    learning_rate: float = 2e-3,
+    weight_decay: float = 0.3,
+    ema: float = 0.999,
+    clip: float = 1.0,
+    validation: float = 0.1,
+    progress: bool = True,
+    checkpoint: str | os.PathLike | None = None,
+    resume: bool = False,
+    unchecked: bool = False,
+) -> Fit:
+    """Train `net` on `data` (rows, *event) noised by `kernel` over `levels`.
+
+    **Arguments**
+
+    - `net`: `sd.Energy`, `sd.Score` or `sd.Denoiser`, or a subclass of their abstract types.
+    - `objective`: "dual" (energies; gradient and level derivative) or "dsm" (gradient alone).
+    - `params`: the kernel's parameters besides the level, by name.
+    - `validation`: share of the rows held out to watch the loss; they still serve the normaliser.
+    - `clip`, `ema`: the gradient's largest norm, the decay of the averaged weights that the fit keeps.
+    - `checkpoint`, `resume`: a folder for the state of training; a resumed run is the uninterrupted one, bit
+      for bit.
+    - `unchecked`: train although the kernel's check refuses; the fit remembers it.
+
+    Ctrl-C writes the checkpoint and returns what there is, with `fit.interrupted` True.
+
+    **Raises** `ValidityError` (the identity fails for this kernel), `DataError`, `ShapeError`,
+    `ParameterError`, `EnergyRequired`, `DerivationError`, and `FitError` (a loss that is not finite, a
+    checkpoint of another run). A target of infinite variance gives a warning.
+    """
+    params = dict(params or {})
+    _positive(steps=steps, batch_size=batch_size, learning_rate=learning_rate, clip=clip)
+    if not 0 <= validation < 1:
+        raise ParameterError(given=f"validation={validation}", expected="a share in [0, 1)", fix="try 0.1")
+    checks.check_params(kernel, params, levels)
+    checks.check_validity(kernel, params, levels, unchecked)
+    clean = jnp.asarray(checks.check_data(data), dtype=float)
+    values = {name: jnp.asarray(value, clean.dtype) for name, value in params.items()}
+    level_name = None if kernel.level is None else kernel.level.name
+    noise = Noise(values, levels, level_name, kernel.event_ndim > 0, kernel.compile())
+    half = jnp.asarray(0.5, clean.dtype)
+    checks.check_pair(net, objective, kernel, jax.eval_shape(noise.sample, key, clean[0], half).shape)
+    keys = jax.random.split(key, 5)
+    checks.check_support(noise, clean, keys[0])
+    potential = _start(net, noise, clean, keys[1], dual=objective == "dual")
+
+    held_out = round(validation * len(clean))
+    order = jax.random.permutation(keys[2], len(clean))
+    settings = Settings(objective, steps, batch_size, learning_rate, weight_decay, ema, clip, validation)
+    potential, history, interrupted = train(
+        potential,
+        OBJECTIVES[objective],
+        clean[order[held_out:]],
+        clean[order[:held_out]],
+        keys[3],
+        settings,
+        level_at=lambda u: "the one level" if levels is None else f"{level_name}={float(levels.at(u)):.4g}",
+        identity=_identity(net, clean, kernel, key, levels, values, settings),
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+        resume=resume,
+        progress=progress,
+    )
+    if objective == "dual":
+        potential = anchored(level_balanced(potential, clean, keys[4]), clean, keys[4])
+    return Fit(
+        potential=potential,
+        examples=clean[order[:_EXAMPLES]],
+        kernel=kernel,
+        objective=objective,
+        history=history,
+        interrupted=interrupted,
+        unchecked=unchecked,
+        affine=checks.affine_in_clean(noise, np.asarray(clean), keys[0]),
+    )
+
+
+def _start(net, noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool) -> Potential:
+    """The untrained potential: scales measured, and for dual energies the tail's own normaliser taken out."""
+    scaling = measure(noise, data, key, dual=dual)
+    potential = potential_of(net, noise, scaling, data, key)
+    if not dual:
+        return potential
+    silent = eqx.tree_at(lambda p: p.net, potential, _Silent(net.event_shape))
+    return eqx.tree_at(lambda p: p.offset, potential, level_balanced(silent, data, key, draws=1024).offset)
+
+
+class _Silent(AbstractEnergy):
+    event_shape: tuple[int, ...] = eqx.field(static=True)
+
+    def __call__(self, x, level):
+        return jnp.zeros((), x.dtype)
+
+
+def _identity(net, data, kernel, key, levels, params, settings) -> dict[str, Any]:
+    """What must agree for a checkpoint to be continued; JSON values only."""
+    return {
+        "kernel": kernel.digest,
+        "data": files.array_digest(np.asarray(data)),
+        "network": files.array_digest(*files.leaves("net", net).values()),
+        "key": files.array_digest(np.asarray(jax.random.key_data(key))),
+        "levels": None if levels is None else [levels.least, levels.most, levels.spacing],
+        "params": files.array_digest(*(np.asarray(params[name]) for name in sorted(params))),
+        "settings": list(settings),
+    }

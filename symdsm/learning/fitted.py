@@ -1,0 +1,169 @@
+"""What training leaves: a density, a score, a denoiser of the noisy data, in data coordinates.
+
+For y ~ p(y | x; level) with x from the data, a `Fit` holds the score, and for energies the density, of the
+noisy data q(y; level) at every level of a range. Energies trained by the dual objective are anchored
+(`symdsm.learning.normalise`), so `log_prob` is minus the energy and one constant serves all levels.
+
+    fit.energy(y, level)    -log q up to one constant for all levels      energies only
+    fit.score(y, level)     grad log q                                    every network
+    fit.log_prob(y, level)  log q                                         energies with objective="dual"
+    fit.denoise(y, level)   E[x | y]                                      kernels whose score is affine in x
+
+y has the shape (*batch, *event_shape); level is a scalar or broadcasts against the batch.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike
+
+from symdsm.errors import DerivationError, EnergyRequired, FitError, ParameterError, ShapeError
+from symdsm.learning import storage
+from symdsm.learning.levels import Levels
+from symdsm.learning.potentials import DenoiserPotential, EnergyPotential, Potential, posterior_mean
+from symdsm.learning.protocols import KernelLike
+from symdsm.learning.training import History
+
+__all__ = ["Fit", "load"]
+
+
+class Fit(eqx.Module):
+    """A trained network with its kernel, in data coordinates; a PyTree that can pass through `jax.jit`.
+
+    `potential` is the network with its scales, `examples` are up to 1000 clean rows of the data, `history`
+    the losses. `interrupted` tells that training was stopped before its last step, `unchecked` that the
+    kernel's check was overruled, `affine` that E[x | y] follows from the score.
+    """
+
+    potential: Potential
+    examples: Array
+    kernel: KernelLike = eqx.field(static=True)
+    objective: str = eqx.field(static=True)
+    history: History = eqx.field(static=True)
+    interrupted: bool = eqx.field(static=True)
+    unchecked: bool = eqx.field(static=True)
+    affine: bool = eqx.field(static=True)
+
+    @property
+    def model(self) -> eqx.Module:
+        """The trained network."""
+        return self.potential.net
+
+    @property
+    def levels(self) -> Levels | None:
+        """The range of levels it was trained on; None for a kernel without a level."""
+        return self.potential.noise.levels
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The kernel's parameters besides the level."""
+        return self.potential.noise.params
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one noisy event."""
+        return tuple(self.potential.net.event_shape)
+
+    @property
+    def is_energy(self) -> bool:
+        """Whether there is an energy, so that Metropolis samplers may use the fit."""
+        return isinstance(self.potential, EnergyPotential)
+
+    @property
+    def normalised(self) -> bool:
+        """Whether `log_prob` exists."""
+        return self.is_energy and self.objective == "dual"
+
+    def energy(self, x: ArrayLike, level: ArrayLike | None = None) -> Array:
+        """-log q up to one constant for all levels; shape of the batch. `EnergyRequired` for scores."""
+        if not self.is_energy:
+            raise EnergyRequired(
+                given=f"a fit of a {type(self.model).__name__}",
+                expected="a fit of an energy",
+                fix="train sd.Energy(event_shape, key=key)",
+            )
+        return self._batched(self.potential.energy, x, level)
+
+    def score(self, x: ArrayLike, level: ArrayLike | None = None) -> Array:
+        """grad log q(x; level), of x's shape."""
+        return self._batched(self.potential.score, x, level)
+
+    def log_prob(self, x: ArrayLike, level: ArrayLike | None = None) -> Array:
+        """log q, normalised; shape of the batch. `EnergyRequired` or `FitError` where there is none."""
+        energy = self.energy(x, level)
+        if not self.normalised:
+            raise FitError(
+                given=f'an energy trained with objective="{self.objective}": one free constant per level',
+                expected="a dual fit",
+                fix='train with objective="dual", or use fit.energy at one fixed level',
+            )
+        return -energy
+
+    def denoise(self, x: ArrayLike, level: ArrayLike | None = None) -> Array:
+        """E[clean | x], of x's shape; `DerivationError` unless the kernel's score is affine in clean."""
+        if isinstance(self.potential, DenoiserPotential):
+            return self._batched(self.potential.denoise, x, level)
+        if not self.affine:
+            raise DerivationError(
+                given="a kernel whose score is not affine in the clean variable",
+                expected="Gaussian-type noise, for which the score alone gives E[x | y]",
+                fix="draw from the posterior with sd.sample instead",
+            )
+        noise, centre = self.potential.noise, self.potential.scaling.centre
+
+        def one(y, u):
+            return posterior_mean(noise, self.potential.score(y, u), y, centre, u)
+
+        return self._batched(one, x, level)
+
+    def _batched(self, function: Callable, x: ArrayLike, level: ArrayLike | None) -> Array:
+        dtype = self.potential.scaling.centre.dtype
+        x, ndim = jnp.asarray(x), len(self.event_shape)
+        batch, event = x.shape[: x.ndim - ndim], x.shape[x.ndim - ndim :]
+        if event != self.event_shape or x.ndim < ndim:
+            raise ShapeError(
+                given=f"an array of shape {x.shape}",
+                expected=f"(*batch, {', '.join(map(str, self.event_shape))})",
+                fix="put batch axes in front and keep the event's axes last",
+            )
+        if (level is None) != (self.levels is None):
+            raise ParameterError(
+                given="no level" if level is None else "a level",
+                expected="no level: this kernel has none"
+                if level is not None
+                else f"a level within {self.levels}",
+                fix="leave the level out"
+                if level is not None
+                else "pass fit.levels.least for the least noise",
+            )
+        u = jnp.zeros(()) if level is None else self.levels.coordinate(jnp.asarray(level, dtype))
+        if not batch and u.ndim == 0:
+            return function(x.astype(dtype), u.astype(dtype))
+        shape = jnp.broadcast_shapes(batch, u.shape)
+        flat = jnp.broadcast_to(x, shape + event).reshape((-1,) + event).astype(dtype)
+        out = jax.vmap(function)(flat, jnp.broadcast_to(u, shape).reshape(-1).astype(dtype))
+        return out.reshape(shape + out.shape[1:])
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write JSON and arrays to the folder `path`, for `sd.load`. `FitError` if the disk refuses."""
+        facts = {
+            "objective": self.objective,
+            "interrupted": self.interrupted,
+            "unchecked": self.unchecked,
+            "affine": self.affine,
+        }
+        storage.save(path, self.potential, self.examples, self.history, self.kernel, facts)
+
+
+def load(path: str | os.PathLike, rebuild: Callable[[str], KernelLike], net: eqx.Module | None = None) -> Fit:
+    """The fit that `Fit.save` wrote to the folder `path`.
+
+    `rebuild` makes the kernel from its JSON; `net` is a network of the saved type and size, needed only for
+    types that symdsm does not ship. Raises `FitError` for a folder that holds no fit, or another network's.
+    """
+    potential, examples, history, kernel, facts = storage.load(path, rebuild, net)
+    return Fit(potential=potential, examples=examples, history=history, kernel=kernel, **facts)

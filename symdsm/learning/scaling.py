@@ -1,0 +1,128 @@
+"""Input and output scales of a network, for any kernel and any level.
+
+Karras et al. (Elucidating the Design Space of Diffusion-Based Generative Models, 2022) scale a network for
+Gaussian noise so that what goes in and what must come out has unit size at every level. The same for any
+kernel, by Monte Carlo on a grid of levels with common random numbers (x from the data, y ~ p(y | x; u), m the
+data's mean):
+
+    location, scale   mean and sd of each noisy entry; the sample is clipped at its 0.5% and 99.5% quantiles
+    first, so
+                      that kernels without moments have them too
+    tail weight       w(u) = E[s t] / E[t^2],  s = grad log p(y | x; u),  t = grad log p(y | m; u)
+    spread            rms of s - w t, entry by entry: what is left for the network
+    fisher            E ||s||^2,  level fisher E (d/du log p)^2, both averaged over the data
+
+w t is the best multiple of the kernel's own score about the data's centre. For Gaussian noise and data of sd
+d it is w = sigma^2 / (d^2 + sigma^2), the spread is d / (sigma sqrt(d^2 + sigma^2)) and scale is sqrt(d^2 +
+sigma^2): exactly the skip and output scales of that paper. Elementwise kernels have one w per entry, coupled
+ones one per event.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray
+
+from symdsm.learning.curves import Curve, nodes
+from symdsm.learning.noise import Noise
+
+__all__ = ["Scaling", "linear_estimate", "measure"]
+
+_LEVELS, _DRAWS, _DEGREE = 24, 2048, 8
+
+
+class Scaling(eqx.Module):
+    """The measured scales as smooth functions of the level coordinate; see the module."""
+
+    centre: Array
+    location: Curve
+    log_scale: Curve
+    log_weight: Curve
+    log_spread: Curve
+    log_fisher: Curve
+    log_level_fisher: Curve | None
+    reach: float = eqx.field(static=True, default=4.0)
+
+    def inputs(self, y: Array, u: Array) -> Array:
+        """The noisy event in its own units, v = z / sqrt(1 + (z / reach)^2) with z = (y - location) / scale.
+
+        One-to-one and bounded by `reach`, so that whatever the network makes of v is bounded too.
+        """
+        z = (y - self.location(u)) * jnp.exp(-self.log_scale(u))
+        return z * jax.lax.rsqrt(1.0 + (z / self.reach) ** 2)
+
+    def tail(self, noise: Noise, y: Array, u: Array) -> Array:
+        """- sum w log p(y | centre; u): the kernel's own tail about the data's centre; scalar."""
+        return -jnp.sum(jnp.exp(self.log_weight(u)) * noise.log_prob_entries(y, self.centre, u))
+
+    def tail_score(self, noise: Noise, y: Array, u: Array) -> Array:
+        """w grad log p(y | centre; u), of y's shape."""
+        return jnp.exp(self.log_weight(u)) * noise.score(y, self.centre, u)
+
+    def gain(self, u: Array) -> Array:
+        """Size of the energy that the network adds per unit of its input, mean of spread * scale; scalar."""
+        return jnp.mean(jnp.exp(self.log_spread(u) + self.log_scale(u)))
+
+
+def measure(noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool) -> Scaling:
+    """Scales of `noise` on `data` of shape (n, *event); `dual` adds the level score's Fisher information."""
+    rows, draws = jax.random.split(key)
+    x = data[jax.random.randint(rows, (_DRAWS,), 0, len(data))]
+    keys = jax.random.split(draws, _DRAWS)
+    centre = jnp.mean(data, axis=0)
+
+    @jax.jit
+    def at(u):
+        if dual:
+            y, score, level = jax.vmap(noise.dual_target, (0, 0, None))(keys, x, u)
+        else:
+            y, score = jax.vmap(noise.target, (0, 0, None))(keys, x, u)
+            level = jnp.ones(_DRAWS)
+        low, high = jnp.quantile(y, jnp.asarray([0.005, 0.995], y.dtype), axis=0)
+        inner = jnp.clip(y, low, high)
+        tail = jax.vmap(noise.score, (0, None, None))(y, centre, u)
+        tail = jnp.where(jnp.isfinite(tail), tail, 0.0)
+        axes = tuple(range(y.ndim)) if noise.coupled else 0
+        weight = jnp.clip(jnp.sum(score * tail, axes) / jnp.sum(tail**2, axes), 1e-4, 1.0)
+        spread = jnp.sqrt(jnp.mean((score - weight * tail) ** 2, 0))
+        fisher = jnp.mean(jnp.sum(score.reshape(_DRAWS, -1) ** 2, 1))
+        return jnp.mean(inner, 0), jnp.std(inner, 0), weight, spread, fisher, jnp.mean(level**2)
+
+    u = nodes(_LEVELS)
+    columns = [
+        np.stack(c)
+        for c in zip(*([np.asarray(v) for v in at(jnp.asarray(t, data.dtype))] for t in u), strict=True)
+    ]
+    logs = [Curve.through(u, np.log(np.maximum(c, 1e-12)), _DEGREE) for c in columns[1:]]
+    return Scaling(
+        centre=centre,
+        location=Curve.through(u, columns[0], _DEGREE),
+        log_scale=logs[0],
+        log_weight=logs[1],
+        log_spread=logs[2],
+        log_fisher=logs[3],
+        log_level_fisher=logs[4] if dual else None,
+    )
+
+
+def linear_estimate(noise: Noise, data: Array, key: PRNGKeyArray) -> tuple[Curve, Curve]:
+    """(skip, log residue): x ~ centre + skip (y - E y), entry by entry, and the sd of what that misses."""
+    rows, draws = jax.random.split(key)
+    x = data[jax.random.randint(rows, (_DRAWS,), 0, len(data))]
+    keys = jax.random.split(draws, _DRAWS)
+    gap = x - jnp.mean(x, 0)
+
+    @jax.jit
+    def at(u):
+        y = jax.vmap(noise.sample, (0, 0, None))(keys, x, u)
+        y = y - jnp.mean(y, 0)
+        skip = jnp.mean(gap * y, 0) / jnp.mean(y**2, 0)
+        return skip, jnp.sqrt(jnp.mean((gap - skip * y) ** 2, 0))
+
+    u = nodes(_LEVELS)
+    skip, residue = (
+        np.stack(c)
+        for c in zip(*([np.asarray(v) for v in at(jnp.asarray(t, data.dtype))] for t in u), strict=True)
+    )
+    return Curve.through(u, skip, _DEGREE), Curve.through(u, np.log(np.maximum(residue, 1e-12)), _DEGREE)

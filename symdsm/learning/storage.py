@@ -1,0 +1,96 @@
+"""A fit on disk: arrays, and JSON that says how to rebuild the network, the kernel and the levels around
+them."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from symdsm.errors import FitError
+from symdsm.learning import checkpoint as files
+from symdsm.learning.curves import Curve
+from symdsm.learning.levels import Levels
+from symdsm.learning.networks import Denoiser, Energy, Score
+from symdsm.learning.noise import Noise
+from symdsm.learning.potentials import DenoiserPotential, EnergyPotential, Potential, ScorePotential
+from symdsm.learning.protocols import KernelLike
+from symdsm.learning.scaling import Scaling
+from symdsm.learning.training import History
+
+__all__ = ["load", "save"]
+
+_NETWORKS = {"Energy": Energy, "Score": Score, "Denoiser": Denoiser}
+_POTENTIALS = {p.__name__: p for p in (EnergyPotential, ScorePotential, DenoiserPotential)}
+
+
+def save(
+    path: str | os.PathLike,
+    potential: Potential,
+    examples: Array,
+    history: History,
+    kernel: KernelLike,
+    facts: dict[str, Any],
+) -> None:
+    """Write the parts of a fit to the folder `path`; `facts` are its flags, as JSON values."""
+    net, noise = potential.net, potential.noise
+    shipped = type(net) is _NETWORKS.get(type(net).__name__)
+    arrays = files.leaves("potential", potential) | {"examples": np.asarray(examples)}
+    meta = {
+        "what": "fit",
+        "kernel": kernel.to_json(),
+        "kernel_digest": kernel.digest,
+        "network": type(net).__name__,
+        "architecture": net.architecture._asdict() if shipped else None,
+        "potential": type(potential).__name__,
+        "params": sorted(noise.params),
+        "level_name": noise.level_name,
+        "levels": None
+        if noise.levels is None
+        else [noise.levels.least, noise.levels.most, noise.levels.spacing],
+        "dual": potential.scaling.log_level_fisher is not None,
+        "facts": facts,
+    }
+    files.write(path, arrays | {f"history.{k}": v for k, v in history.items()}, meta)
+
+
+def load(
+    path: str | os.PathLike, rebuild: Callable[[str], KernelLike], net: eqx.Module | None
+) -> tuple[Potential, Array, History, KernelLike, dict[str, Any]]:
+    """(potential, examples, history, kernel, facts) from `path`; see `symdsm.learning.fitted.load`."""
+    arrays, meta = files.read(path)
+    if meta.get("what") != "fit":
+        raise FitError(
+            given=f"{path}, a training checkpoint" if "identity" in meta else f"{path}, which holds no fit",
+            expected="a folder written by fit.save(path)",
+            fix="resume training with sd.fit(..., checkpoint=path, resume=True)",
+        )
+    if net is None and meta["architecture"] is None:
+        raise FitError(
+            given=f"{path}, the fit of a network of type {meta['network']}",
+            expected="net=, a network of that type, since the file holds arrays and no code",
+            fix="build one as for training and pass it as net=",
+        )
+    if net is None:
+        shape = {**meta["architecture"], "event_shape": tuple(meta["architecture"]["event_shape"])}
+        net = _NETWORKS[meta["network"]](key=jax.random.key(0), **shape)
+    kernel = rebuild(meta["kernel"])
+    levels = None if meta["levels"] is None else Levels(*meta["levels"])
+    blank = Curve(jnp.zeros(1))
+    noise = Noise(
+        {name: jnp.zeros(()) for name in meta["params"]},
+        levels,
+        meta["level_name"],
+        kernel.event_ndim > 0,
+        kernel.compile(),
+    )
+    scaling = Scaling(jnp.zeros(()), *[blank] * 5, blank if meta["dual"] else None)
+    extra = {"EnergyPotential": [blank], "ScorePotential": [], "DenoiserPotential": [blank, blank]}
+    template = _POTENTIALS[meta["potential"]](net, noise, scaling, *extra[meta["potential"]])
+    potential = files.fill("potential", template, arrays)
+    history = History({k[8:]: v for k, v in arrays.items() if k.startswith("history.")})
+    return potential, jnp.asarray(arrays["examples"]), history, kernel, meta["facts"]
