@@ -3,6 +3,8 @@
     LogBesselI(nu, z) = log I_nu(z), nu > -1, z > 0      BesselIRatio(nu, z) = I_{nu+1}(z) / I_nu(z)
     LogBesselK(nu, z) = log K_nu(z), z > 0               BesselKRatio(nu, z) = K_{nu+1}(z) / K_nu(z)
     LogBesselIOrder, LogBesselKOrder: their derivatives in the order nu.
+    LogBesselIe = log(exp(-z) I_nu(z)), LogBesselKe = log(exp(z) K_nu(z)), BesselIGap = 1 - BesselIRatio: for sums in
+    which the leading z cancels, as kappa cos(d) - log I_0(kappa) of von Mises.
 
 With r = BesselIRatio and q = BesselKRatio (DLMF 10.29.2),
 
@@ -20,7 +22,17 @@ from sympy.core.function import ArgumentIndexError
 from symdsm.symbolic.nodes_base import Node, derivative_in_order
 from symdsm.symbolic.nodes_elementary import LogCosh, LogSinh
 
-__all__ = ["BesselIRatio", "BesselKRatio", "LogBesselI", "LogBesselIOrder", "LogBesselK", "LogBesselKOrder"]
+__all__ = [
+    "BesselIGap",
+    "BesselIRatio",
+    "BesselKRatio",
+    "LogBesselI",
+    "LogBesselIOrder",
+    "LogBesselIe",
+    "LogBesselK",
+    "LogBesselKOrder",
+    "LogBesselKe",
+]
 
 
 class LogBesselI(Node):
@@ -80,6 +92,52 @@ class BesselIRatio(Node):
         return rf"\frac{{I_{{{nu} + 1}}\left({z}\right)}}{{I_{{{nu}}}\left({z}\right)}}"
 
 
+class BesselIGap(Node):
+    """1 - I_{nu+1}(z)/I_nu(z), about (nu + 1/2)/z for large z."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, nu, z):
+        return sp.S.One if z.is_zero else None
+
+    @staticmethod
+    def numeric(nu, z):
+        with mpmath.mp.extraprec(max(0, mpmath.mag(z))):
+            return 1 - BesselIRatio.numeric(nu, z)
+
+    def as_plain(self):
+        return 1 - BesselIRatio(*self.args).as_plain()
+
+    def fdiff(self, argindex=1):
+        return -BesselIRatio(*self.args).fdiff(argindex)
+
+    def tex(self, nu, z):
+        return rf"\left(1 - \frac{{I_{{{nu} + 1}}\left({z}\right)}}{{I_{{{nu}}}\left({z}\right)}}\right)"
+
+
+class LogBesselIe(Node):
+    """log(exp(-z) I_nu(z)), about -log(2 pi z)/2 for large z."""
+
+    nargs = 2
+
+    @staticmethod
+    def numeric(nu, z):
+        with mpmath.mp.extraprec(max(0, mpmath.mag(z))):
+            return LogBesselI.numeric(nu, z) - z
+
+    def as_plain(self):
+        nu, z = self.args
+        return sp.log(sp.exp(-z) * sp.besseli(nu, z))
+
+    def fdiff(self, argindex=1):
+        nu, z = self.args
+        return LogBesselIOrder(nu, z) if argindex == 1 else nu / z - BesselIGap(nu, z)
+
+    def tex(self, nu, z):
+        return rf"\log\left(e^{{-{z}}} I_{{{nu}}}\left({z}\right)\right)"
+
+
 class LogBesselIOrder(Node):
     """d log I_nu(z) / d nu."""
 
@@ -127,6 +185,34 @@ class LogBesselK(Node):
 
     def tex(self, nu, z):
         return rf"\log K_{{{nu}}}\left({z}\right)"
+
+
+class LogBesselKe(Node):
+    """log(exp(z) K_nu(z)), even in nu, about log(pi/(2 z))/2 for large z."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, nu, z):
+        if nu == sp.S.Half:
+            return sp.log(sp.pi / (2 * z)) / 2
+        return cls(-nu, z) if nu.could_extract_minus_sign() else None
+
+    @staticmethod
+    def numeric(nu, z):
+        with mpmath.mp.extraprec(max(0, mpmath.mag(z))):
+            return LogBesselK.numeric(nu, z) + z
+
+    def as_plain(self):
+        nu, z = self.args
+        return sp.log(sp.exp(z) * sp.besselk(nu, z))
+
+    def fdiff(self, argindex=1):
+        nu, z = self.args
+        return LogBesselKOrder(nu, z) if argindex == 1 else nu / z - BesselKRatio(nu, z) + 1
+
+    def tex(self, nu, z):
+        return rf"\log\left(e^{{{z}}} K_{{{nu}}}\left({z}\right)\right)"
 
 
 class BesselKRatio(Node):

@@ -1,0 +1,152 @@
+"""Elementary functions that lose digits or overflow when written out, and the ones that jax.numpy does not name.
+
+Each is the textbook formula, arranged so that no intermediate is larger than the result, with its exact derivative.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from .arrays import differentiable
+
+LOG_2 = 0.6931471805599453
+
+
+@differentiable(lambda out, u: sigmoid(u))
+def softplus(u):
+    """log(1 + exp u)."""
+    return jnp.maximum(u, 0.0) + jnp.log1p(jnp.exp(-jnp.abs(u)))
+
+
+@differentiable(lambda out, u: out * sigmoid(-u))
+def sigmoid(u):
+    """1/(1 + exp(-u)), with full relative precision in the lower tail too."""
+    small = jnp.exp(-jnp.abs(u))
+    return jnp.where(u < 0, small, 1.0) / (1.0 + small)
+
+
+@differentiable(lambda out, u: jnp.tanh(u))
+def log_cosh(u):
+    """log cosh u."""
+    u = jnp.abs(u)
+    half = jnp.sinh(0.5 * jnp.minimum(u, 1.0))
+    return jnp.where(u < 1, jnp.log1p(2.0 * half * half), u - LOG_2 + jnp.log1p(jnp.exp(-2.0 * u)))
+
+
+@differentiable(lambda out, u: 1.0 / jnp.tanh(u))
+def log_sinh(u):
+    """log sinh u for u > 0."""
+    return u - LOG_2 + jnp.log(-jnp.expm1(-2.0 * u))
+
+
+@differentiable(lambda out, u: -1.0 / jnp.expm1(-u))
+def log_expm1(u):
+    """log(exp u - 1) for u > 0."""
+    return u + jnp.log(-jnp.expm1(-u))
+
+
+@differentiable(lambda out, u: -1.0 / jnp.expm1(-u))
+def log1m_exp(u):
+    """log(1 - exp u) for u < 0."""
+    return jnp.where(u > -LOG_2, jnp.log(-jnp.expm1(u)), jnp.log1p(-jnp.exp(u)))
+
+
+@differentiable(lambda out, u: 1.0 / u)
+def log_abs(u):
+    """log |u|."""
+    return jnp.log(jnp.abs(u))
+
+
+def lse(*args):
+    """log(exp a + exp b + ..); minus infinity, with gradient zero, when all arguments are."""
+    top = _finite_maximum(args)
+    total = sum(jnp.exp(a - top) for a in args)
+    empty = total == 0
+    return jnp.where(empty, -jnp.inf, top + jnp.log(jnp.where(empty, 1.0, total)))
+
+
+def softmax(k, *args):
+    """exp(a_k)/(exp a_0 + exp a_1 + ..), k a Python integer; 0 when all arguments are minus infinity."""
+    top = _finite_maximum(args)
+    total = sum(jnp.exp(a - top) for a in args)
+    return jnp.exp(args[k] - top) / jnp.where(total == 0, 1.0, total)
+
+
+def _finite_maximum(args):
+    top = args[0]
+    for a in args[1:]:
+        top = jnp.maximum(top, a)
+    return jax.lax.stop_gradient(jnp.where(jnp.isfinite(top), top, 0.0))
+
+
+def sec(u):
+    """1/cos u."""
+    return 1.0 / jnp.cos(u)
+
+
+def csc(u):
+    """1/sin u."""
+    return 1.0 / jnp.sin(u)
+
+
+def cot(u):
+    """1/tan u."""
+    return 1.0 / jnp.tan(u)
+
+
+@differentiable(lambda out, u: -out * jnp.tanh(u))
+def sech(u):
+    """1/cosh u."""
+    small = jnp.exp(-jnp.abs(u))
+    return 2.0 * small / (1.0 + small * small)
+
+
+@differentiable(lambda out, u: -out / jnp.tanh(u))
+def csch(u):
+    """1/sinh u."""
+    small = jnp.abs(u)
+    return -2.0 * jnp.sign(u) * jnp.exp(-small) / jnp.expm1(-2.0 * small)
+
+
+def coth(u):
+    """1/tanh u."""
+    return 1.0 / jnp.tanh(u)
+
+
+def acot(u):
+    """The angle in (-pi/2, pi/2] whose cotangent is u."""
+    return jnp.arctan(1.0 / u)
+
+
+def asec(u):
+    """The angle in [0, pi] whose secant is u."""
+    return jnp.arccos(1.0 / u)
+
+
+def acsc(u):
+    """The angle in [-pi/2, pi/2] whose cosecant is u."""
+    return jnp.arcsin(1.0 / u)
+
+
+def acoth(u):
+    """atanh(1/u) for |u| > 1."""
+    return jnp.arctanh(1.0 / u)
+
+
+def asech(u):
+    """acosh(1/u) for 0 < u <= 1."""
+    return jnp.arccosh(1.0 / u)
+
+
+def acsch(u):
+    """asinh(1/u)."""
+    return jnp.arcsinh(1.0 / u)
+
+
+def sinc(u):
+    """sin(u)/u (jax.numpy's sinc has a factor pi)."""
+    return jnp.sinc(u / jnp.pi)
+
+
+def frac(u):
+    """u - floor u."""
+    return u - jnp.floor(u)

@@ -1,0 +1,141 @@
+"""The gamma function near and far: log Gamma(1 + a) near a = 0, Stirling's error, and relatives of Gamma.
+
+    stirling_error(a) = log Gamma(a) - (a - 1/2) log a + a - log(2 pi)/2 ~ sum_k B_2k / (2k (2k-1) a**(2k-1))
+
+(DLMF 5.11.1), used from a = 10 on; below that Gamma(a) = Gamma(a + n) / (a (a+1) ..). With it the log of
+x**a exp(-x) / Gamma(a) is written around its peak x = a, where the plain formula loses log10(a) digits:
+
+    a log x - x - log Gamma(a) = log(a / 2 pi)/2 + a log1p_remainder((x - a)/a) - stirling_error(a),
+
+log1p_remainder(d) = log(1 + d) - d.
+"""
+
+import jax.numpy as jnp
+import jax.scipy.special as jsp
+
+from .arrays import differentiable, floats, horner
+from .normal import HALF_LOG_2_PI
+
+EULER_GAMMA = 0.5772156649015329
+
+# B_2k / (2k (2k-1))
+_STIRLING = (
+    0.083333333333333333,
+    -0.0027777777777777778,
+    0.00079365079365079365,
+    -0.00059523809523809524,
+    0.00084175084175084175,
+    -0.0019175269175269175,
+    0.0064102564102564103,
+    -0.029550653594771242,
+)
+# zeta(k) - 1, k = 2, 3, ..
+_ZETA = (
+    0.64493406684822644,
+    0.20205690315959429,
+    0.082323233711138192,
+    0.036927755143369926,
+    0.01734306198444914,
+    0.0083492773819228268,
+    0.0040773561979443394,
+    0.0020083928260822144,
+    0.00099457512781808534,
+    0.00049418860411946456,
+    0.0002460865533080483,
+    0.00012271334757848915,
+    6.1248135058704829e-5,
+    3.0588236307020494e-5,
+    1.5282259408651872e-5,
+    7.6371976378997623e-6,
+    3.8172932649998399e-6,
+    1.9082127165539389e-6,
+    9.5396203387279611e-7,
+    4.7693298678780646e-7,
+    2.3845050272773299e-7,
+    1.1921992596531107e-7,
+    5.960818905125948e-8,
+)
+
+
+def _stirling_series(a):
+    return horner(_STIRLING, 1.0 / (a * a)) / a
+
+
+@differentiable(lambda out, a: jsp.digamma(a) - jnp.log(a) + 0.5 / a)
+def stirling_error(a):
+    """log Gamma(a) - (a - 1/2) log a + a - log(2 pi)/2 for a > 0."""
+    product, shifted = jnp.ones_like(a), a
+    for _ in range(10):
+        active = shifted < 10
+        product = jnp.where(active, product * shifted, product)
+        shifted = jnp.where(active, shifted + 1.0, shifted)
+    far = _stirling_series(shifted)
+    near = (shifted - 0.5) * jnp.log(shifted) - (a - 0.5) * jnp.log(a) - (shifted - a) - jnp.log(product)
+    return far + jnp.where(a < 10, near, 0.0)
+
+
+@differentiable(lambda out, a: jsp.digamma(1.0 + a))
+def log_gamma_1p(a):
+    """log Gamma(1 + a) for a > -1, with full relative precision near its zeros a = 0 and a = 1."""
+    near = jnp.where(a > 0.5, a - 1.0, a)
+    near = jnp.clip(near, -0.5, 0.5)
+    signed = tuple((-1.0) ** k * c / k for k, c in enumerate(_ZETA, start=2))
+    series = -jnp.log1p(near) + near * (1.0 - EULER_GAMMA) + near * near * horner(signed, near)
+    series = jnp.where(a > 0.5, series + jnp.log1p(near), series)
+    return jnp.where((a < -0.5) | (a > 1.5), jsp.gammaln(1.0 + a), series)
+
+
+def log1p_remainder(d):
+    """log(1 + d) - d for d > -1 without cancellation near 0: with r = d/(2 + d), log(1 + d) = 2 atanh r."""
+    near = jnp.clip(d, -0.5, 0.5)
+    r = near / (2.0 + near)
+    series = horner(tuple(2.0 / (2 * k + 3) for k in range(16)), r * r)
+    far = jnp.abs(d) > 0.5
+    return jnp.where(far, jnp.log1p(jnp.where(far, d, 1.0)) - d, r * (r * r * series - near))
+
+
+def log_gamma_kernel(a, x):
+    """log(x**a exp(-x) / Gamma(a))."""
+    large = a > 10
+    big = jnp.where(large, a, 11.0)
+    peaked = 0.5 * jnp.log(big) - HALF_LOG_2_PI + big * log1p_remainder((x - big) / big) - stirling_error(big)
+    mild = jnp.where(large, 1.0, a)
+    return jnp.where(large, peaked, mild * jnp.log(x) + jnp.log(mild) - x - log_gamma_1p(mild))
+
+
+def trigamma(x):
+    """The second derivative of log Gamma."""
+    return jsp.polygamma(1, x)
+
+
+def polygamma(n, x):
+    """The (n+1)-th derivative of log Gamma, n a Python integer."""
+    return jsp.digamma(x) if n == 0 else jsp.polygamma(n, x)
+
+
+def zeta(s, a=1.0):
+    """Hurwitz's zeta function sum_k (k + a)**-s, Riemann's for a = 1; s > 1."""
+    return jsp.zeta(*floats(s, a))
+
+
+def factorial(n):
+    """Gamma(n + 1)."""
+    return jnp.exp(jsp.gammaln(n + 1.0))
+
+
+def log_beta(a, b):
+    """log B(a, b), accurate also when one argument is much larger than the other."""
+    a, b = floats(a, b)
+    small, large = jnp.minimum(a, b), jnp.maximum(a, b)
+    both = small > 10
+    s, g = jnp.where(both, small, 11.0), jnp.where(both, large, 11.0)
+    far = (
+        HALF_LOG_2_PI
+        - 0.5 * jnp.log(g)
+        + (s - 0.5) * jnp.log(s / (s + g))
+        - g * jnp.log1p(s / g)
+        + stirling_error(s)
+        + stirling_error(g)
+        - stirling_error(s + g)
+    )
+    return jnp.where(both, far, jsp.gammaln(small) + jsp.gammaln(large) - jsp.gammaln(a + b))
