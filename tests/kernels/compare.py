@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
+from scipy.stats import kstest
 
 from tests.kernels.case import Case
 from tests.oracles import precise
@@ -126,3 +127,15 @@ def outside(case: Case, program, dtype) -> Worst:
     y, x = (np.array(v, dtype) for v in zip(*points, strict=True))
     found = evaluate(program.log_prob, y, x, case.params, dtype)
     return worst(found, np.full(len(y), -np.inf), np.ones(len(y)), y, x)
+
+
+def sampler_p_value(case: Case, program, draws: int = 4000) -> float:
+    """The smallest Kolmogorov-Smirnov p-value over the clean values, of float64 draws from fixed keys."""
+    found = []
+    with jax.enable_x64(True):
+        params = {name: np.asarray(v, float) for name, v in case.params.items()}
+        draw = jax.jit(lambda key, x: program.sample(key, x, **params))
+        for i, x in enumerate(case.clean):
+            y = np.asarray(draw(jax.random.fold_in(jax.random.key(2026), i), np.full(draws, x)))
+            found.append(kstest(y, case.law(x, case.params).cdf).pvalue)
+    return float(np.nanmin(found)) if np.isfinite(found).all() else 0.0

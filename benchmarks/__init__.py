@@ -1,0 +1,1 @@
+"""Commands that measure symdsm, alone and beside its peers."""
