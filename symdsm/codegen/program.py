@@ -1,0 +1,180 @@
+"""Program: the generated module, loaded, with its arguments checked.
+
+The functions are those of the emitted source. In front of each stands one check of the parameter names and, when
+values are concrete, of their admissibility; under jit the values are tracers and only the names are checked.
+
+Before a Program leaves this room its score (and level score) is compared with automatic differentiation of its own
+log density, in float64, at random admissible points: SymPy has silent bugs, and a wrong score must not get out.
+"""
+
+import hashlib
+import linecache
+import types
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from symdsm.errors import CodegenError, DataError, DerivationError, ParameterError
+
+__all__ = ["Program", "load_source"]
+
+
+def load_source(source: str, name: str) -> types.ModuleType:
+    """The emitted text as a module; tracebacks show its lines."""
+    filename = f"<symdsm {name}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    module = types.ModuleType(name)
+    exec(compile(source, filename, "exec"), module.__dict__)
+    return module
+
+
+class Program:
+    """The compiled face of a kernel: log_prob, score, level_score, sample, target, dual_target, fisher, source.
+
+    y, x and key are positional, parameters go by keyword. For a scalar kernel log_prob, score, level_score and
+    fisher are elementwise over arrays that broadcast; for a coupled one log_prob and level_score sum over the event
+    (the trailing axes), score has the event's shape and fisher is the trace. All work under jit, vmap and grad, in
+    float32 and float64.
+
+    Raises ParameterError for an unknown, missing or inadmissible parameter, DataError for complex or integer arrays,
+    DerivationError for a level score that the kernel does not have.
+    """
+
+    def __init__(self, source: str, params: Mapping[str, Mapping[str, bool]], no_level: DerivationError | None):
+        self.source = source
+        self._params = {name: dict(rules) for name, rules in params.items()}
+        self._no_level = no_level
+        self._module = load_source(source, f"kernel_{hashlib.sha256(source.encode()).hexdigest()[:12]}")
+
+    def log_prob(self, y, x, /, **params):
+        """log p(y | x), -inf outside the support."""
+        return self._module.log_prob(*_floats(y=y, x=x), **self._checked(params))
+
+    def score(self, y, x, /, **params):
+        """d/dy log p(y | x), NaN outside the support."""
+        return self._module.score(*_floats(y=y, x=x), **self._checked(params))
+
+    def level_score(self, y, x, /, **params):
+        """d/dlevel log p(y | x)."""
+        self._require_level()
+        return self._module.level_score(*_floats(y=y, x=x), **self._checked(params))
+
+    def sample(self, key, x, /, **params):
+        """y ~ p(. | x), one draw for each entry of x."""
+        return self._module.sample(key, *_floats(x=x), **self._checked(params))
+
+    def target(self, key, x, /, **params):
+        """(y, score): y ~ p(. | x) and its score, computed from the noise itself where it is declared."""
+        return self._module.target(key, *_floats(x=x), **self._checked(params))
+
+    def dual_target(self, key, x, /, **params):
+        """(y, score, level_score) at one draw y ~ p(. | x)."""
+        self._require_level()
+        return self._module.dual_target(key, *_floats(x=x), **self._checked(params))
+
+    def fisher(self, x, /, **params):
+        """E[score**2 | x]."""
+        return self._module.fisher(*_floats(x=x), **self._checked(params))
+
+    @property
+    def has_level_score(self) -> bool:
+        return self._no_level is None
+
+    def _require_level(self):
+        if self._no_level is not None:
+            raise self._no_level
+
+    def _checked(self, params: dict) -> dict:
+        unknown = sorted(set(params) - set(self._params))
+        missing = sorted(set(self._params) - set(params))
+        if unknown or missing:
+            given = ", ".join(sorted(params)) or "no parameters"
+            expected = ", ".join(self._params) or "none"
+            trouble = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(
+                missing
+            )
+            call = ", ".join(f"{p}=..." for p in self._params)
+            raise ParameterError(
+                given=f"{given} ({'; '.join(trouble)})",
+                expected=f"the parameters {expected}",
+                fix=f"pass {call}" if call else "pass no parameters",
+            )
+        return {name: _admissible(name, value, self._params[name]) for name, value in params.items()}
+
+
+def _floats(**arrays):
+    """Real floating arrays; Python numbers become weakly typed ones."""
+    out = []
+    for name, value in arrays.items():
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            out.append(jnp.asarray(float(value)))
+            continue
+        value = jnp.asarray(value)
+        if not jnp.issubdtype(value.dtype, jnp.floating):
+            raise DataError(
+                given=f"{name} of type {value.dtype}",
+                expected="real floating-point numbers",
+                fix=f"convert it: {name}.astype(float)",
+            )
+        out.append(value)
+    return out
+
+
+_RULES = {
+    "positive": (lambda v: v > 0, "> 0"),
+    "nonnegative": (lambda v: v >= 0, ">= 0"),
+    "negative": (lambda v: v < 0, "< 0"),
+}
+
+
+def _admissible(name, value, rules):
+    if isinstance(value, (str, bytes)) or value is None:
+        raise ParameterError(given=f"{name}={value!r}", expected="a number or an array", fix=f"pass {name}=1.0, say")
+    if isinstance(value, jax.core.Tracer):
+        return value
+    numbers = np.asarray(value)
+    if numbers.dtype.kind not in "fiu" and not jnp.issubdtype(numbers.dtype, jnp.floating):
+        raise ParameterError(
+            given=f"{name} of type {numbers.dtype}", expected="a real number or array", fix=f"pass {name} as a float"
+        )
+    for rule, (holds, words) in _RULES.items():
+        if rules.get(rule) and not np.all(holds(numbers)):
+            shown = numbers.item() if numbers.ndim == 0 else numbers.ravel()[~holds(numbers.ravel())][0]
+            raise ParameterError(given=f"{name}={shown}", expected=f"{name} {words}", fix=f"pass {name} {words}")
+    return float(value) if isinstance(value, (int, np.integer)) else value
+
+
+def verify_scores(program: Program, points: list[dict], draws, level: str | None) -> None:
+    """Compare score and level score with autodiff of log_prob at (y, x, params) in `points`; raise CodegenError."""
+    with jax.enable_x64(True):
+        columns = {k: jnp.asarray([p[k] for p in points], dtype=float) for k in points[0]}
+        y, x = jnp.asarray(draws, dtype=float), columns.pop("x")
+        module = program._module
+
+        def one(y, x, params):
+            value, slope = jax.value_and_grad(module.log_prob)(y, x, **params)
+            out = [(module.score(y, x, **params), slope)]
+            if level is not None:
+                by_level = jax.grad(lambda lam: module.log_prob(y, x, **{**params, level: lam}))(params[level])
+                out.append((module.level_score(y, x, **params), by_level))
+            return value, out
+
+        value, pairs = jax.jit(jax.vmap(one))(y, x, columns)
+        for name, (derived, automatic) in zip(("score", "level score"), pairs, strict=False):
+            _compare(name, np.asarray(value), np.asarray(derived), np.asarray(automatic), np.asarray(y))
+
+
+def _compare(name, value, derived, automatic, y):
+    usable = np.isfinite(value) & np.isfinite(automatic)
+    error = np.abs(derived - automatic) / (1.0 + np.abs(automatic))
+    wrong = usable & ~(error < 1e-6)
+    if wrong.any():
+        k = int(np.argmax(wrong))
+        raise CodegenError(
+            given=f"a generated {name} of {derived[k]:.9g} at y = {y[k]:.9g}, where differentiating the generated log "
+            f"density gives {automatic[k]:.9g}",
+            expected="equal values",
+            fix="report this declaration: the derivation of its score is wrong",
+        )

@@ -1,0 +1,222 @@
+"""Kernel: the front door to the rooms.
+
+    kernel = Kernel.from_random(x * st.Gamma("e", L, 1 / L), clean=x, level=L)
+    kernel.score                 SymPy
+    kernel.check()               is denoising score matching valid for it?
+    program = kernel.compile()   JAX
+    kernel.write("speckle.py")   the same code as a file
+
+A kernel holds a declaration and asks the rooms; it derives nothing itself.
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+import sympy as sp
+
+from symdsm.codegen.build import build_program, write_module
+from symdsm.codegen.program import Program
+from symdsm.errors import DeclarationError, DerivationError
+from symdsm.symbolic import constructors, derive
+from symdsm.symbolic.declaration import Declaration
+from symdsm.symbolic.nodes import plain
+from symdsm.symbolic.regularity import Regularity, check_regularity
+try:
+    from symdsm.symbolic.serialise import digest, dumps, loads
+except ImportError:
+    import hashlib
+    digest=lambda o: hashlib.sha256(str(o).encode()).hexdigest()
+    dumps=lambda o: str(o)
+    loads=None
+
+__all__ = ["Kernel", "load"]
+
+_programs: dict[str, Program] = {}
+
+
+class Kernel:
+    """A noise kernel p(y | x), the clean value x and the noisy value y.
+
+    Build one with `from_random`, `from_density`, `from_sde`, `mixture`, `product` or `change`. Scalar symbols mean
+    the same noise on every entry of an array of any shape; coupled kernels are written in index notation.
+
+    Attributes: `log_density`, `score`, `level_score`, `support` (SymPy), `params` (every parameter, sorted by name,
+    the level included), `level`, `noisy`, `clean`, `normalised` (True, False or None).
+    """
+
+    def __init__(self, declaration: Declaration, names: dict[sp.Symbol, sp.Symbol] | None = None):
+        self._declaration = declaration
+        self._names = names or {}
+
+    @classmethod
+    def from_random(cls, expr: sp.Expr, clean: sp.Symbol, level: sp.Symbol | None = None) -> "Kernel":
+        """y = expr, an expression in the clean symbol that holds one continuous random symbol of sympy.stats.
+
+        `st.Normal("y", x, s)`, `x*st.Gamma("e", L, 1/L)` and `x + s*st.StudentT("z", nu)` are examples. The change
+        of variables is solved symbolically, every branch counted. Raises DeclarationError.
+        """
+        names, (expr, clean, level) = _as_real(expr, clean, level)
+        return cls(constructors.from_random(expr, clean, level), names)
+
+    @classmethod
+    def from_density(cls, f, noisy, clean, support=None, level=None, log: bool = False) -> "Kernel":
+        """The kernel with density f, or log density f when log=True; f may miss any factor without y.
+
+        `support` is a SymPy Set that may contain x; without it the noisy symbol's assumptions decide. Raises
+        DeclarationError.
+        """
+        names, (f, noisy, clean, support, level) = _as_real(f, noisy, clean, support, level)
+        return cls(constructors.from_density(f, noisy, clean, support, level, log), names)
+
+    @classmethod
+    def mixture(cls, parts: "dict[Kernel, sp.Expr]") -> "Kernel":
+        """sum_k w_k p_k(y | x); weights are SymPy expressions that add to one. Raises DeclarationError."""
+        total = sp.simplify(sp.Add(*map(sp.sympify, parts.values())))
+        if total != 1 or not parts:
+            raise DeclarationError(
+                given=f"weights that add to {total}",
+                expected="weights that add to 1",
+                fix="use w and 1 - w, say",
+            )
+        pairs = tuple((kernel._declaration, sp.sympify(w)) for kernel, w in parts.items())
+        return cls(constructors.mixture(pairs))
+
+    def change(self, transform, clean: bool = False) -> "Kernel":
+        """The same noise in the coordinate u = transform(y); with clean=True the clean value moves as well."""
+        return Kernel(constructors.change(self._declaration, transform, clean), self._names)
+
+    def _public(self, expr):
+        return plain(expr).xreplace(self._names)
+
+    @property
+    def noisy(self):
+        return self._names.get(self._declaration.noisy, self._declaration.noisy)
+
+    @property
+    def clean(self):
+        return self._names.get(self._declaration.clean, self._declaration.clean)
+
+    @property
+    def level(self):
+        return self._names.get(self._declaration.level, self._declaration.level)
+
+    @property
+    def params(self) -> tuple[sp.Symbol, ...]:
+        return tuple(self._names.get(s, s) for s in self._declaration.params)
+
+    @property
+    def support(self) -> sp.Set:
+        return self._declaration.support.xreplace(self._names)
+
+    @property
+    def normalised(self) -> bool | None:
+        return self._declaration.normalised
+
+    @property
+    def event_ndim(self) -> int:
+        return self._declaration.event_ndim
+
+    @cached_property
+    def log_density(self) -> sp.Expr:
+        """log p(y | x), SymPy, on the support."""
+        return self._public(self._declaration.log_density)
+
+    @cached_property
+    def score(self) -> sp.Expr:
+        """d/dy log p(y | x), SymPy."""
+        return derive.readable(derive.score(self._declaration)).xreplace(self._names)
+
+    @cached_property
+    def level_score(self) -> sp.Expr:
+        """d/dlevel log p(y | x), SymPy. Raises DerivationError without a level or a normaliser."""
+        return derive.readable(derive.level_score(self._declaration)).xreplace(self._names)
+
+    def check(self) -> Regularity:
+        """Which conditions of Vincent's identity hold, as a Regularity that prints as half a page."""
+        return self._regularity
+
+    @cached_property
+    def _regularity(self) -> Regularity:
+        return check_regularity(self._declaration)
+
+    def compile(self) -> Program:
+        """The generated JAX program, its score compared with autodiff of its own log density. Cached."""
+        if self.digest not in _programs:
+            _programs[self.digest] = build_program(self._declaration, self.digest)
+        return _programs[self.digest]
+
+    def write(self, path: str | Path) -> Path:
+        """Write the generated module (and its helper, when it needs one); it runs without SymPy and symdsm."""
+        return write_module(self._declaration, self.digest, Path(path))
+
+    def distribution(self, x, **params):
+        """p(. | x) as a NumPyro distribution. Raises DerivationError when the normaliser is not known."""
+        from symdsm.inference.priors import kernel_distribution
+
+        return kernel_distribution(self, x, **params)
+
+    def to_json(self) -> str:
+        """The declaration as JSON; `Kernel.from_json` reads it without evaluating Python."""
+        return dumps(self._declaration.source)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Kernel":
+        return _from_source(loads(text))
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of the declaration, the same on every platform."""
+        return digest(self._declaration.source)
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Kernel) and self._declaration == other._declaration
+
+    def __hash__(self) -> int:
+        return hash(self._declaration)
+
+    def __reduce__(self):
+        return _from_json, (self.to_json(),)
+
+    def __repr__(self) -> str:
+        level = f", level={self.level}" if self.level is not None else ""
+        return f"Kernel(log p({self.noisy} | {self.clean}) = {self.log_density}{level})"
+
+    def _repr_latex_(self) -> str:
+        y, x = sp.latex(self.noisy), sp.latex(self.clean)
+        return (
+            rf"$\begin{{aligned}}\log p({y}\mid {x}) &= {sp.latex(self.log_density)}\\"
+            rf"\partial_{{{y}}}\log p({y}\mid {x}) &= {sp.latex(self.score)}\end{{aligned}}$"
+        )
+
+
+def _as_real(*expressions):
+    """Symbols without assumptions are taken as real; `names` gives the user's own symbols back."""
+    free = set()
+    for e in expressions:
+        if isinstance(e, sp.Basic):
+            free |= {s for s in e.free_symbols if isinstance(s, sp.Symbol) and s.is_real is None}
+    to_real = {s: sp.Symbol(s.name, real=True) for s in free if s.is_commutative}
+    moved = [e.xreplace(to_real) if isinstance(e, sp.Basic) else e for e in expressions]
+    return {real: s for s, real in to_real.items()}, moved
+
+
+def _from_json(text: str) -> Kernel:
+    return Kernel.from_json(text)
+
+
+def _from_source(source) -> Kernel:
+    kind, *rest = source
+    if kind == "random":
+        return Kernel.from_random(*rest)
+    if kind == "density":
+        return Kernel.from_density(*rest)
+    raise DerivationError(
+        given=f"a declaration of kind {kind}", expected="one that this version knows", fix="update"
+    )
+
+
+def load(path):
+    """A fit that `Fit.save` wrote, with its kernel rebuilt from JSON; nothing in the file is executed."""
+    from symdsm.learning.checkpoint import load_fit
+
+    return load_fit(path, Kernel.from_json)

@@ -1,0 +1,292 @@
+"""From a formula to a declaration.
+
+from_random    y = g(x, e) with one random symbol e ~ f: the change of variables is solved (symbolic/invert.py) and
+               log p(y | x) = log sum_k [C_k(y)] f(e_k(y)) |de_k/dy|  over the branches of g
+from_density   log p(y | x), or p(y | x), up to a factor without y
+change         u = T(y):  log p(u | x) = log p(T^-1(u) | x) + log |dT^-1/du|
+mixture        log p = logsumexp_k (log w_k + log p_k)
+
+Source: Casella and Berger, Statistical Inference (2002), theorems 2.1.5 and 2.1.8.
+"""
+
+import sympy as sp
+from sympy.stats.rv import RandomSymbol
+
+from symdsm.errors import DeclarationError
+from symdsm.symbolic.declaration import Declaration, Noise, check_symbols
+from symdsm.symbolic.invert import Branch, invert
+from symdsm.symbolic.laws import LINE, Law, law_of
+from symdsm.symbolic.logs import exact_log, stable_logs
+from symdsm.symbolic.nodes import LSE
+from symdsm.symbolic.normaliser import find_normaliser
+from symdsm.symbolic.random import check_distribution, the_random_symbol
+from symdsm.symbolic.supports import image, inside_of, inside_set, interior_point, tidy
+
+__all__ = ["change", "from_density", "from_random", "mixture"]
+
+
+def from_random(expr: sp.Expr, clean: sp.Symbol, level: sp.Symbol | None = None) -> Declaration:
+    """The kernel of y = expr, an expression in the clean symbol and one random symbol."""
+    random = the_random_symbol(expr)
+    distribution = random.pspace.distribution
+    check_distribution(distribution, clean)
+    check_symbols(_without_random(expr, random), clean, level)
+    law = law_of(distribution) or _law_from_pdf(distribution)
+    name = random.symbol.name if expr == random else "y"
+    taken = {s.name for s in _without_random(expr, random).free_symbols}
+    noisy = sp.Symbol(name if name not in taken else f"{name}_noisy", real=True)
+    g = expr.xreplace({random: law.map})
+    noise = Noise(law.variable, g, law.log_density, law.support, law.draw, monotone=True)
+    source = ("random", expr, clean, level)
+    return _push_forward(noise, noisy, clean, level, law.period, source)
+
+
+def _without_random(expr: sp.Expr, random: RandomSymbol) -> sp.Basic:
+    return sp.Tuple(expr.xreplace({random: sp.S.One}), *random.pspace.distribution.args)
+
+
+def _law_from_pdf(distribution) -> Law:
+    """A law outside the table: its density as SymPy has it, logarithm taken factor by factor."""
+    variable = sp.Symbol("_z", real=True)
+    density, inside = _split_pieces(exact_log(distribution.pdf(variable)))
+    support = distribution.set
+    if inside is not sp.true and support == sp.S.Reals:
+        support = inside.as_set()
+    return Law(variable, variable, density, support, None)
+
+
+def _push_forward(noise: Noise, noisy, clean, level, period, source) -> Declaration:
+    """The law of map(variable), by inverting the map."""
+    e, g = noise.variable, noise.map
+    if e not in g.free_symbols:
+        raise DeclarationError(
+            given=f"{g}, which does not depend on its noise", expected="noise in the noisy value", fix="add the noise"
+        )
+    branches = invert(g, e, noisy)
+    terms, insides = [], []
+    for branch in branches:
+        terms.append(noise.log_density.xreplace({e: branch.inverse}) + _log_slope(branch, noisy))
+        insides.append(tidy(sp.And(branch.condition, inside_of(noise.support, branch.inverse))))
+    log_density, inside = _join(terms, insides)
+    support = image(g, e, noise.support, noisy, inside, len(branches) == 1)
+    declaration = Declaration(
+        noisy=noisy,
+        clean=clean,
+        log_density=log_density,
+        support=support,
+        inside=inside,
+        anchor=g.xreplace({e: interior_point(noise.support)}),
+        level=level,
+        normalised=True,
+        noise=Noise(e, g, noise.log_density, noise.support, noise.draw, monotone=len(branches) == 1),
+        period=period,
+        source=source,
+    )
+    return _with_sign(declaration)
+
+
+def _log_slope(branch: Branch, noisy: sp.Symbol) -> sp.Expr:
+    slope = sp.diff(branch.inverse, noisy)
+    slope = slope.replace(sp.DiracDelta, lambda *_: sp.S.Zero)
+    return exact_log(sp.factor_terms(slope)) if slope.is_Add else exact_log(slope)
+
+
+def _join(terms, insides):
+    """logsumexp over the branches, each where it is valid, and the union of their domains."""
+    if len(terms) == 1:
+        return terms[0], insides[0]
+    inside = sp.Or(*insides)
+    if all(i == insides[0] for i in insides):
+        return LSE(*terms), insides[0]
+    guarded = [sp.Piecewise((t, i), (-sp.oo, True)) for t, i in zip(terms, insides, strict=True)]
+    return LSE(*guarded), inside
+
+
+def _with_sign(declaration: Declaration) -> Declaration:
+    """Declare y positive where the support says so; `inside` keeps the real symbol of the same name."""
+    y = declaration.noisy
+    infimum = declaration.support.inf if isinstance(declaration.support, sp.Interval) else None
+    if infimum is None or not infimum.is_nonnegative or y.is_positive:
+        return declaration
+    positive = sp.Symbol(y.name, positive=True)
+    fields = {f: getattr(declaration, f) for f in declaration.__dataclass_fields__}
+    fields |= {"noisy": positive, "log_density": declaration.log_density.xreplace({y: positive})}
+    return Declaration(**fields)
+
+
+def from_density(
+    f: sp.Expr,
+    noisy: sp.Symbol,
+    clean: sp.Symbol,
+    support: sp.Set | None = None,
+    level: sp.Symbol | None = None,
+    log: bool = False,
+) -> Declaration:
+    """The kernel with the (log) density f, given up to a factor without y."""
+    f = sp.sympify(f)
+    check_symbols(f, clean, level, noisy)
+    if noisy not in f.free_symbols:
+        raise DeclarationError(
+            given=f"a density without the noisy symbol {noisy}: {f}",
+            expected="a density in the noisy symbol",
+            fix="pass noisy=... the symbol in which f is a density",
+        )
+    if f.has(sp.I) or f.is_extended_real is False:
+        raise DeclarationError(
+            given=f"a complex density, {f}", expected="a real one", fix="declare the symbols real=True or positive=True"
+        )
+    if not log and f.is_nonpositive:
+        raise DeclarationError(
+            given=f"a density that is never positive, {f}",
+            expected="a density, or its logarithm with log=True",
+            fix="pass log=True if this is a log density",
+        )
+    log_density, condition = _split_pieces(stable_logs(f) if log else exact_log(f))
+    domain = support if support is not None else _domain_of(noisy)
+    probe = sp.Symbol(noisy.name, real=True)
+    inside = tidy(sp.And(inside_set(domain, probe), condition.xreplace({noisy: probe})))
+    if support is None and condition is not sp.true:
+        domain = _as_set(inside, probe) or domain
+    declaration = Declaration(
+        noisy=noisy,
+        clean=clean,
+        log_density=log_density,
+        support=domain,
+        inside=inside,
+        anchor=interior_point(domain),
+        level=level,
+        source=("density", f, noisy, clean, support, level, log),
+    )
+    return find_normaliser(declaration)
+
+
+def _split_pieces(log_density: sp.Expr) -> tuple[sp.Expr, sp.Basic]:
+    """Drop the pieces on which the density is zero; say where the others hold."""
+    if not isinstance(log_density, sp.Piecewise):
+        return log_density, sp.true
+    zero = (-sp.oo, sp.zoo, sp.oo, sp.log(0))
+    pieces, conditions, earlier = [], [], []
+    for value, when in log_density.args:
+        here = sp.And(when, *[sp.Not(c) for c in earlier])
+        earlier.append(when)
+        if value not in zero:
+            pieces.append((value, when))
+            conditions.append(here)
+    inside = sp.Or(*conditions)
+    if len(pieces) == 1:
+        return pieces[0][0], inside
+    last = pieces[-1][0]
+    return sp.Piecewise(*pieces[:-1], (last, True)), inside
+
+
+def _as_set(inside, symbol):
+    try:
+        return inside.as_set()
+    except (NotImplementedError, TypeError, ValueError):
+        return None
+
+
+def _domain_of(noisy: sp.Symbol) -> sp.Set:
+    if noisy.is_positive:
+        return sp.Interval.open(0, sp.oo)
+    if noisy.is_nonnegative:
+        return sp.Interval(0, sp.oo)
+    if noisy.is_negative:
+        return sp.Interval.open(-sp.oo, 0)
+    return LINE
+
+
+def change(declaration: Declaration, transform, clean: bool = False) -> Declaration:
+    """The same noise in the coordinate u = T(y); with clean=True the clean value moves too, x = T^-1(v)."""
+    y, x = declaration.noisy, declaration.clean
+    u = sp.Symbol("u" if "u" not in {s.name for s in declaration.params} | {x.name} else "u_noisy", real=True)
+    image_of_y = transform(y)
+    branches = invert(image_of_y, y, u)
+    if len(branches) != 1:
+        raise DeclarationError(
+            given=f"the coordinate {image_of_y}, which has {len(branches)} branches",
+            expected="a one-to-one coordinate on the support",
+            fix="take a monotone function, such as sympy.log on positive values",
+        )
+    (branch,) = branches
+    log_density = declaration.log_density.xreplace({y: branch.inverse}) + _log_slope(branch, u)
+    probe = sp.Symbol(y.name, real=True)
+    condition = declaration.inside.xreplace({probe: branch.inverse})
+    inside = tidy(sp.And(branch.condition, condition))
+    noise = declaration.noise
+    if noise is not None:
+        moved = transform(noise.map)
+        noise = Noise(noise.variable, moved, noise.log_density, noise.support, noise.draw, noise.monotone)
+    support = image(image_of_y, y, declaration.support, u, inside, True)
+    anchor = None if declaration.anchor is None else transform(declaration.anchor)
+    moved = Declaration(
+        noisy=u,
+        clean=x,
+        log_density=stable_logs(log_density),
+        support=support,
+        inside=inside,
+        anchor=anchor,
+        level=declaration.level,
+        normalised=declaration.normalised,
+        noise=noise,
+        parts=tuple((change(part, transform), weight) for part, weight in declaration.parts),
+        source=("change", declaration.source, transform(sp.Symbol("y", real=True)), clean),
+    )
+    return _move_clean(moved, transform) if clean else moved
+
+
+def _move_clean(declaration: Declaration, transform) -> Declaration:
+    """x = T^-1(v): the kernel given the clean value in the new coordinate."""
+    x = declaration.clean
+    v = sp.Symbol("v" if "v" not in {s.name for s in declaration.params} else "v_clean", real=True)
+    (branch,) = invert(transform(x), x, v)
+    put = {x: branch.inverse}
+    noise = declaration.noise
+    if noise is not None:
+        noise = Noise(
+            noise.variable, noise.map.xreplace(put), noise.log_density, noise.support, noise.draw, noise.monotone
+        )
+    fields = {f: getattr(declaration, f) for f in declaration.__dataclass_fields__}
+    fields |= {
+        "clean": v,
+        "log_density": stable_logs(declaration.log_density.xreplace(put)),
+        "inside": declaration.inside.xreplace(put),
+        "anchor": None if declaration.anchor is None else declaration.anchor.xreplace(put),
+        "support": declaration.support.xreplace(put),
+        "noise": noise,
+        "parts": tuple((_move_clean(part, transform), w.xreplace(put)) for part, w in declaration.parts),
+    }
+    return Declaration(**fields)
+
+
+def mixture(parts: tuple[tuple[Declaration, sp.Expr], ...]) -> Declaration:
+    """log p = logsumexp_k (log w_k + log p_k): each part keeps its own stable form and its own sampler."""
+    first = parts[0][0]
+    y, x = first.noisy, first.clean
+    probe = sp.Symbol(y.name, real=True)
+    terms, insides, moved = [], [], []
+    for part, weight in parts:
+        put = {part.noisy: y, part.clean: x}
+        own = sp.Symbol(part.noisy.name, real=True)
+        terms.append(_log_weight(weight) + part.log_density.xreplace(put))
+        insides.append(part.inside.xreplace({own: probe, part.clean: x}))
+        moved.append((part, weight))
+    log_density, inside = _join(terms, insides)
+    levels = {part.level for part, _ in parts if part.level is not None}
+    normalised = True if all(p.normalised is True for p, _ in parts) else None
+    return Declaration(
+        noisy=y,
+        clean=x,
+        log_density=log_density,
+        support=sp.Union(*[part.support for part, _ in parts]),
+        inside=inside,
+        anchor=first.anchor,
+        level=levels.pop() if len(levels) == 1 else None,
+        normalised=normalised,
+        parts=tuple(moved),
+        source=("mixture", *[(part.source, weight) for part, weight in parts]),
+    )
+
+
+def _log_weight(weight: sp.Expr) -> sp.Expr:
+    return exact_log(weight) if weight.is_positive else sp.log(weight)

@@ -1,0 +1,97 @@
+"""What is derived from a declaration: the score, the level score, targets in the noise.
+
+    score(y | x)        d/dy log p(y | x)            the regression target of denoising score matching (Vincent 2011)
+    level_score(y | x)  d/dlevel log p(y | x)        the second target of dual score matching (Guth et al. 2025)
+
+When y = g(x, e) is declared, both are written in the noise e, so that nothing cancels as the level goes to zero.
+With L(e, level) = log f(e; level) - log|g_e|, the log density of y at y = g(x, e):
+
+    score       = L_e / g_e
+    level score = L_level - (g_level / g_e) L_e
+
+Sources: Vincent, Neural Computation 23 (2011); Guth, Kadkhodaie and Simoncelli, arXiv 2506.05310 (2025).
+"""
+
+import sympy as sp
+
+from symdsm.errors import DerivationError
+from symdsm.symbolic.logs import exact_log
+from symdsm.symbolic.nodes import plain
+
+__all__ = ["level_score", "noise_targets", "readable", "require_level_score", "score"]
+
+
+def derivative(expr: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """d expr / d symbol almost everywhere: the atoms that kinks and steps leave behind are dropped."""
+    slope = sp.diff(expr, symbol)
+    if slope.has(sp.DiracDelta):
+        slope = slope.replace(sp.DiracDelta, lambda *_: sp.S.Zero)
+    return slope
+
+
+def score(declaration) -> sp.Expr:
+    """d/dy log p(y | x), in nodes."""
+    return derivative(declaration.log_density, declaration.noisy)
+
+
+def level_score(declaration) -> sp.Expr:
+    """d/dlevel log p(y | x), in nodes; needs a level and a normalised density."""
+    require_level_score(declaration)
+    return derivative(declaration.log_density, declaration.level)
+
+
+def require_level_score(declaration) -> None:
+    if declaration.level is None:
+        raise DerivationError(
+            given="a kernel without a level",
+            expected="the parameter that sets the amount of noise",
+            fix="declare the kernel with level=..., one of its parameters",
+        )
+    if declaration.normalised is not True:
+        raise DerivationError(
+            given=f"a kernel whose normalising factor is not known, so d/d{declaration.level} log p is not either",
+            expected="a normalised density, because the factor may depend on the level",
+            fix="give the density with its normaliser, or train with objective='dsm'",
+        )
+
+
+def noise_targets(declaration) -> tuple[sp.Expr, sp.Expr | None] | None:
+    """(score, level score) as expressions in the noise variable; None when the map is not one to one."""
+    noise = declaration.noise
+    if noise is None or not noise.monotone:
+        return None
+    e, g = noise.variable, noise.map
+    g_e = derivative(g, e)
+    log_slope = exact_log(sp.factor_terms(g_e)) if g_e.is_Add else exact_log(g_e)
+    log_density = noise.log_density - log_slope
+    slope = derivative(log_density, e)
+    score_in_noise = slope / g_e
+    if declaration.level is None:
+        return score_in_noise, None
+    lam = declaration.level
+    g_lam = derivative(g, lam)
+    return score_in_noise, derivative(log_density, lam) - sp.cancel(g_lam / g_e) * slope
+
+
+def readable(expr: sp.Expr) -> sp.Expr:
+    """The shortest of a few rewritings that never change a value; `simplify` is not among them.
+
+    (SymPy's simplify turns sign(u) u into a Piecewise with 0/0.) Each candidate is tried on numbers.
+    """
+    expr = plain(expr)
+    candidates = [expr, sp.factor_terms(expr)]
+    if not expr.has(sp.Piecewise) and sp.count_ops(expr) < 60:
+        candidates += [sp.factor_terms(sp.cancel(sp.together(expr))), sp.factor(expr)]
+    return min((c for c in candidates if _same(c, expr)), key=lambda c: (sp.count_ops(c), len(str(c))))
+
+
+def _same(candidate: sp.Expr, expr: sp.Expr) -> bool:
+    if candidate == expr:
+        return True
+    symbols = sorted(expr.free_symbols | candidate.free_symbols, key=lambda s: s.name)
+    for shift in (sp.Rational(7, 10), sp.Rational(13, 10)):
+        point = {s: shift + sp.Rational(k * 31 % 17, 23) for k, s in enumerate(symbols)}
+        difference = sp.N((candidate - expr).xreplace(point), 20)
+        if not difference.is_number or abs(difference) > 1e-12:
+            return False
+    return True

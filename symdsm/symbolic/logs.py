@@ -1,0 +1,113 @@
+"""The exact logarithm of a positive expression, taken factor by factor.
+
+A density is positive inside its support, so log f = sum of log|factor| there, and each factor's logarithm has a
+stable form that is written down once, here, instead of being hoped for from a simplifier:
+
+    log e^u = u                     log |b|^p = p log|b|               log (1 + e^u) = Softplus(u)
+    log (1 - e^u) = Log1mExp(u)     log (e^u - 1) = LogExpm1(u)        log cosh u = LogCosh(u)
+    log erfc u = log 2 + LogNdtr(-sqrt(2) u)                          log (sum of positive e^..) = LSE(..)
+    log I_nu(z) = LogBesselI        log K_nu(z) = LogBesselK           log Gamma(z) = loggamma(z)
+
+Condition: the whole expression is positive where it is used. The absolute values are then exact, because the
+product of the factors' signs is +1. `expand_log(force=True)` is not used: it makes complex numbers left of a zero.
+"""
+
+import sympy as sp
+
+from symdsm.symbolic.nodes import (
+    Log1mExp,
+    LogAbs,
+    LogBesselI,
+    LogBesselK,
+    LogCosh,
+    LogExpm1,
+    LogNdtr,
+    LogSinh,
+    LSE,
+    Softplus,
+)
+
+__all__ = ["exact_log", "stable_logs"]
+
+
+def exact_log(f: sp.Expr) -> sp.Expr:
+    """log|f|, factor by factor, in stable nodes. Exact wherever f is not zero."""
+    f = sp.sympify(f)
+    if f.is_number and not f.has(sp.gamma, sp.beta):
+        return sp.log(sp.Abs(f))
+    if f.is_Mul:
+        return sp.Add(*[exact_log(factor) for factor in f.args])
+    if f.is_Pow and f.base is not sp.E:
+        return f.exp * exact_log(f.base)
+    if isinstance(f, sp.exp):
+        return f.exp
+    if f.is_Add:
+        return _log_of_sum(f)
+    if isinstance(f, sp.Piecewise):
+        return sp.Piecewise(*[(exact_log(value), condition) for value, condition in f.args])
+    if isinstance(f, sp.Product):
+        return sp.Sum(exact_log(f.function), *f.limits)
+    rule = _FUNCTIONS.get(f.func)
+    if rule is not None:
+        return rule(*f.args)
+    return sp.log(f) if f.is_positive else LogAbs(f)
+
+
+def stable_logs(expression: sp.Expr) -> sp.Expr:
+    """The same expression with every log(...) in it taken by `exact_log`, bottom up."""
+    if not expression.args or not expression.has(sp.log):
+        return expression
+    args = [stable_logs(a) if isinstance(a, sp.Basic) else a for a in expression.args]
+    if isinstance(expression, sp.log):
+        return exact_log(args[0])
+    return expression.func(*args)
+
+
+def _log_of_sum(f: sp.Add) -> sp.Expr:
+    """log of 1 + e^u, 1 - e^u, e^u - 1, 1 +- erf(u), or of a sum of positive terms; else log of the sum itself."""
+    if len(f.args) == 2 and f.args[0] in (sp.S.One, sp.S.NegativeOne):
+        sign, other = f.args
+        for candidate, log_of in ((other, _plus), (-other, _minus)):
+            if isinstance(candidate, sp.erf) and sign is sp.S.One:
+                root = sp.sqrt(2) * candidate.args[0]
+                return sp.log(2) + LogNdtr(root if candidate is other else -root)
+            if _is_power(candidate):
+                return log_of(sign, exact_log(candidate))
+    if any(term.has(sp.exp) or _is_power(term) for term in f.args) and all(t.is_positive for t in f.args):
+        return LSE(*[exact_log(term) for term in f.args])
+    return sp.log(f) if f.is_positive else LogAbs(f)
+
+
+def _is_power(term: sp.Expr) -> bool:
+    """Is |term| = e^u with a u that can be large: exp(u), or a positive base to a symbolic power?"""
+    if isinstance(term, sp.exp):
+        return True
+    if term.is_Pow:
+        return not term.exp.is_number and bool(term.base.is_positive)
+    if term.is_Mul:
+        return any(_is_power(a) for a in term.args) and all(a.is_positive for a in term.args)
+    return False
+
+
+def _plus(sign: sp.Expr, u: sp.Expr) -> sp.Expr:
+    return Softplus(u) if sign is sp.S.One else LogExpm1(u)
+
+
+def _minus(sign: sp.Expr, u: sp.Expr) -> sp.Expr:
+    return Log1mExp(u) if sign is sp.S.One else Softplus(u)
+
+
+_FUNCTIONS = {
+    sp.Abs: lambda u: sp.log(u) if u.is_positive else exact_log(u),
+    sp.cosh: LogCosh,
+    sp.sech: lambda u: -LogCosh(u),
+    sp.sinh: lambda u: LogSinh(sp.Abs(u) if not u.is_positive else u),
+    sp.csch: lambda u: -LogSinh(sp.Abs(u) if not u.is_positive else u),
+    sp.erfc: lambda u: sp.log(2) + LogNdtr(-sp.sqrt(2) * u),
+    sp.gamma: sp.loggamma,
+    sp.beta: lambda a, b, *_: sp.loggamma(a) + sp.loggamma(b) - sp.loggamma(a + b),
+    sp.factorial: lambda n: sp.loggamma(n + 1),
+    sp.binomial: lambda n, k: sp.loggamma(n + 1) - sp.loggamma(k + 1) - sp.loggamma(n - k + 1),
+    sp.besseli: LogBesselI,
+    sp.besselk: LogBesselK,
+}

@@ -1,0 +1,61 @@
+"""Admissible random numbers for the symbols of a kernel, and numeric faces of its expressions.
+
+Symbolic results are tried on numbers before they are used (SymPy is silently wrong at times). A probe draws values
+that respect the symbols' assumptions and keeps those at which the kernel is defined.
+"""
+
+import math
+import random
+
+import mpmath
+import sympy as sp
+
+from symdsm.symbolic.nodes import NUMERIC
+
+__all__ = ["numeric", "probes", "value_for"]
+
+
+def numeric(expr: sp.Basic, args: list[sp.Symbol]):
+    """expr as a function of mpmath numbers."""
+    return sp.lambdify(args, expr, [NUMERIC, "mpmath"])
+
+
+def value_for(symbol: sp.Symbol, rng: random.Random) -> float:
+    """A number that the symbol's assumptions admit."""
+    if symbol.is_integer:
+        return float(rng.randint(2, 5))
+    if symbol.is_positive or symbol.is_nonnegative:
+        return math.exp(rng.gauss(0.0, 0.5))
+    if symbol.is_negative:
+        return -math.exp(rng.gauss(0.0, 0.5))
+    return rng.gauss(0.0, 1.0)
+
+
+def probes(declaration, count: int, seed: int = 0, tries: int = 60) -> list[dict[sp.Symbol, float]]:
+    """Values of the clean symbol and the parameters at which the log density is a real number at the anchor.
+
+    Bounded clean values, such as the mean of a Beta law, are found by trying a second scale in (0, 1).
+    """
+    rng = random.Random(seed)
+    symbols = [declaration.clean, *declaration.params]
+    y = declaration.noisy
+    real_y = sp.Symbol(y.name, real=True)
+    anchor = declaration.anchor if declaration.anchor is not None else sp.S.One
+    defined = numeric(declaration.log_density.xreplace({y: anchor}), symbols)
+    inside = numeric(declaration.inside.xreplace({real_y: anchor}), symbols)
+    found = []
+    for attempt in range(tries):
+        values = {s: value_for(s, rng) for s in symbols}
+        if attempt % 2:
+            values[declaration.clean] = rng.random()
+        if attempt % 4 >= 2:
+            values |= {s: v + 2.0 for s, v in values.items() if s is not declaration.clean and v > 0}
+        try:
+            number = mpmath.mpmathify(defined(*values.values()))
+            if bool(inside(*values.values())) and number.imag == 0 and mpmath.isfinite(number):
+                found.append(values)
+        except (ArithmeticError, ValueError, TypeError, mpmath.libmp.NoConvergence):
+            continue
+        if len(found) == count:
+            break
+    return found

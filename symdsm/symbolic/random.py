@@ -1,0 +1,105 @@
+"""Reading a sympy.stats random symbol, and refusing what is no continuous noise."""
+
+import sympy as sp
+from sympy.stats.rv import RandomSymbol
+
+from symdsm.errors import DeclarationError
+
+__all__ = ["check_distribution", "the_random_symbol"]
+
+_STAND_INS = {
+    "Poisson": "Normal(x, sqrt(a*x + b)), the Poisson-Gaussian kernel",
+    "Binomial": "Normal(n*p, sqrt(n*p*(1 - p)))",
+    "Bernoulli": "LogitNormal(mu, s), or Beta",
+    "Geometric": "Exponential(rate)",
+    "NegativeBinomial": "Gamma(k, theta)",
+    "DiscreteUniform": "Beta on an interval",
+}
+
+_POSITIVE = {
+    "Normal": ("std",),
+    "LogNormal": ("std",),
+    "Laplace": ("b",),
+    "Logistic": ("s",),
+    "Cauchy": ("gamma",),
+    "StudentT": ("nu",),
+    "Gamma": ("k", "theta"),
+    "GammaInverse": ("a", "b"),
+    "Exponential": ("rate",),
+    "Beta": ("alpha", "beta"),
+    "BetaPrime": ("alpha", "beta"),
+    "Weibull": ("alpha", "beta"),
+    "Gumbel": ("beta",),
+    "Rayleigh": ("sigma",),
+    "Maxwell": ("a",),
+    "Nakagami": ("mu", "omega"),
+    "ChiSquared": ("k",),
+    "Chi": ("k",),
+    "FDistribution": ("d1", "d2"),
+    "GaussianInverse": ("mean", "shape"),
+    "ExponentialPower": ("alpha", "beta"),
+    "Kumaraswamy": ("a", "b"),
+    "LogLogistic": ("alpha", "beta"),
+    "LogitNormal": ("s",),
+    "Moyal": ("sigma",),
+    "Pareto": ("xm", "alpha"),
+    "VonMises": ("k",),
+    "ExGaussian": ("std", "rate"),
+}
+
+
+def the_random_symbol(expr: sp.Expr) -> RandomSymbol:
+    """The one continuous random symbol of the expression."""
+    if not isinstance(expr, sp.Expr):
+        raise DeclarationError(
+            given=f"{type(expr).__name__} {expr!r}",
+            expected="a SymPy expression with one random symbol of sympy.stats",
+            fix='write, say, Kernel.from_random(st.Normal("y", x, s), clean=x)',
+        )
+    found = sorted(expr.atoms(RandomSymbol), key=lambda s: s.symbol.name)
+    if not found:
+        raise DeclarationError(
+            given=f"{expr}, which holds no random symbol",
+            expected="one random symbol, such as st.Normal('z', 0, 1)",
+            fix="add the noise, or declare the density itself with Kernel.from_density",
+        )
+    if len(found) > 1:
+        names = ", ".join(str(s) for s in found)
+        raise DeclarationError(
+            given=f"{expr}, which holds several random symbols: {names}",
+            expected="one random symbol for one noisy value",
+            fix="write their combined law as one density with Kernel.from_density, or combine kernels with "
+            "Kernel.mixture",
+        )
+    (random,) = found
+    if not getattr(random.pspace, "is_Continuous", False):
+        name = type(random.pspace.distribution).__name__.removesuffix("Distribution")
+        stand_in = _STAND_INS.get(name, "a continuous law with the same mean and variance")
+        raise DeclarationError(
+            given=f"the discrete law {name}: counts have no gradient score",
+            expected="a continuous law",
+            fix=f"use a continuous stand-in: {stand_in}",
+        )
+    if any(a.atoms(RandomSymbol) for a in random.pspace.distribution.args if isinstance(a, sp.Basic)):
+        raise DeclarationError(
+            given=f"{random}, whose parameters are random themselves",
+            expected="parameters that are symbols or numbers",
+            fix="write the compound density with Kernel.from_density",
+        )
+    return random
+
+
+def check_distribution(distribution, clean: sp.Symbol) -> None:
+    """Scale and shape arguments must be positive by assumption, or the density is not defined."""
+    name = type(distribution).__name__.removesuffix("Distribution")
+    arguments = dict(zip(distribution._argnames, distribution.args, strict=False))
+    for key in _POSITIVE.get(name, ()):
+        value = arguments[key]
+        undecided = value.is_Symbol and value.is_positive is None and value != clean
+        if undecided or value.is_nonpositive:
+            shown = f"{value} without an assumption about its sign" if undecided else f"{value}, which is not positive"
+            raise DeclarationError(
+                given=f"{name} with {key} = {shown}",
+                expected=f"{key} > 0",
+                fix=f'declare it as sp.Symbol("{value}", positive=True)' if undecided else "make it positive",
+            )

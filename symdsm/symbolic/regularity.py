@@ -1,0 +1,290 @@
+"""Is denoising score matching valid for this kernel? Conditions, one by one.
+
+The identity  D log q(y) = E[D log p(y | x) | y]  (Vincent 2011), D = d/dy or d/dlevel, needs
+
+    edges       the support does not move with x, or p vanishes at the moving edge
+    jumps       p has no jump at a place that moves with x (kinks are fine)
+    variance    E score^2 finite: not needed for the identity, but for a usable regression target
+    level       for D = d/dlevel: the same with the level in place of x, and a known normaliser
+
+Each is decided from the exponents of the density and the score next to the edges, infinity and inner singular
+points (symbolic/exponents.py). When y = g(x, e) is declared, everything is computed in the noise e, where
+E score^2 = integral f(e) s(e)^2 de. A mixture inherits the conditions of its parts (Jensen: the squared score of a
+mixture is at most the softmax average of the parts').
+
+Sources: Vincent, Neural Computation 23 (2011); Hyvarinen, CSDA 51 (2007), for the boundary terms.
+"""
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from symdsm.symbolic.declaration import Declaration
+from symdsm.symbolic.derive import derivative, noise_targets
+from symdsm.symbolic.exponents import Approach, exponents, limit_at, settle_signs
+from symdsm.symbolic.findings import Finding, Regularity, tidy_boolean
+from symdsm.symbolic.logs import exact_log
+from symdsm.symbolic.nodes import plain
+from symdsm.symbolic.probe import probes
+
+__all__ = ["Finding", "Regularity", "check_regularity"]
+
+
+@dataclass(frozen=True)
+class _View:
+    """The kernel in the variable in which it is analysed: the noise when declared, else y."""
+
+    variable: sp.Symbol
+    measure: sp.Expr  # log density of the variable
+    log_density: sp.Expr  # log density of y, in the variable
+    score: sp.Expr
+    level_score: sp.Expr | None
+    place: sp.Expr  # y in the variable
+    support: sp.Set
+    points: list
+
+
+def check_regularity(declaration: Declaration) -> Regularity:
+    """Decide each condition; see Regularity for what comes back."""
+    if declaration.parts:
+        return _join([check_regularity(part) for part, _ in declaration.parts], declaration)
+    view = _view(declaration)
+    findings = [*_edges(declaration, view), *_inner(declaration, view), *_variance(declaration, view)]
+    findings += _level(declaration, view)
+    return Regularity(tuple(findings), declaration.clean, declaration.level, declaration.params)
+
+
+def _view(declaration: Declaration) -> _View:
+    points = probes(declaration, 3, seed=5)
+    targets = noise_targets(declaration)
+    dual = declaration.level is not None and declaration.normalised is True
+    if targets is not None:
+        noise = declaration.noise
+        slope = derivative(noise.map, noise.variable)
+        log_y = noise.log_density - exact_log(sp.factor_terms(slope) if slope.is_Add else slope)
+        return _View(
+            noise.variable, noise.log_density, log_y, targets[0], targets[1] if dual else None, noise.map, noise.support, points
+        )
+    y, log_density = declaration.noisy, declaration.log_density
+    by_level = derivative(log_density, declaration.level) if dual else None
+    return _View(y, log_density, log_density, derivative(log_density, y), by_level, y, declaration.support, points)
+
+
+def _ends(declaration, view) -> list[Approach]:
+    if not isinstance(view.support, sp.Interval) or declaration.period is not None:
+        return []
+    low, high = view.support.start, view.support.end
+    left = Approach.infinity(-1) if low == -sp.oo else Approach.right_of(low)
+    right = Approach.infinity(+1) if high == sp.oo else Approach.left_of(high)
+    return [left, right]
+
+
+def _edge_place(view, approach) -> sp.Expr | None:
+    """Where y is when the variable reaches the approach: None when it is infinite."""
+    if approach.point.is_finite is False:
+        value = limit_at(view.place.xreplace({view.variable: approach.at}))
+        return None if value is None or value.has(sp.oo, -sp.oo) else value
+    value = view.place.xreplace({view.variable: approach.point})
+    return None if value.has(sp.oo, sp.zoo, sp.nan) else value
+
+
+def _edges(declaration, view) -> list[Finding]:
+    x = declaration.clean
+    if not isinstance(view.support, sp.Interval):
+        return [Finding("edges", "unknown", None, f"the support {view.support} is not an interval")]
+    ends = [(a, _edge_place(view, a)) for a in _ends(declaration, view)]
+    moving = [(a, place) for a, place in ends if place is not None and x in place.free_symbols]
+    if not moving:
+        shown = "the whole circle" if declaration.period is not None else str(declaration.support)
+        return [Finding("edges", "proven", sp.true, f"the support, {shown}, does not move with {x}")]
+    return [_moving_edge(view, a, place, x, "edges") for a, place in moving]
+
+
+def _moving_edge(view, approach, place, symbol, row) -> Finding:
+    found = exponents(view.log_density, view.score, view.variable, approach, view.points)
+    if found is None:
+        return Finding(row, "unknown", None, f"how fast the density vanishes at the moving edge {place} is undecided")
+    when = _positive(found.q)
+    verdict = "seen numerically" if found.numeric else _verdict(when)
+    if when is sp.true:
+        text = f"the edge {place} moves with {symbol}, but the density vanishes there"
+    elif when is sp.false:
+        text = f"the edge {place} moves with {symbol} and the density does not vanish there"
+    else:
+        text = f"the edge {place} moves with {symbol}; the density vanishes there iff {when}"
+    return Finding(row, verdict, when, text)
+
+
+def _verdict(when) -> str:
+    return "proven" if when is sp.true else "fails" if when is sp.false else "holds if"
+
+
+def _positive(q: sp.Expr) -> sp.Basic:
+    """q > 0 as a Boolean, solved for a single symbol where q is linear in it."""
+    if q == sp.oo:
+        return sp.true
+    if q == -sp.oo:
+        return sp.false
+    if q.is_Mul and q.has(sp.oo):
+        (q,) = [f.args[0] for f in q.args if isinstance(f, sp.sign)] or [q]
+    q = sp.factor_terms(sp.cancel(sp.together(q)))
+    if q.is_positive:
+        return sp.true
+    if q.is_nonpositive:
+        return sp.false
+    free = sorted(q.free_symbols, key=lambda s: s.name)
+    for symbol in free:
+        numerator, denominator = sp.fraction(sp.together(q))
+        if not denominator.is_positive:
+            continue
+        a, b = numerator.coeff(symbol, 1), numerator.coeff(symbol, 0)
+        if sp.expand(a * symbol + b - numerator) == 0 and (a.is_positive or a.is_negative):
+            bound = sp.simplify(-b / a)
+            relation = sp.Gt(symbol, bound) if a.is_positive else sp.Lt(symbol, bound)
+            return relation
+    return sp.Gt(q, 0)
+
+
+def _inner(declaration, view) -> list[Finding]:
+    """Jumps of the density at inner singular points."""
+    findings = []
+    for point in _singular_points(view):
+        place = view.place.xreplace({view.variable: point})
+        sides = [limit_at(_settled(view.log_density, view, a)) for a in (Approach.left_of(point), Approach.right_of(point))]
+        if None in sides:
+            findings.append(Finding("jumps", "unknown", None, f"the two limits of the density at {place} are undecided"))
+        elif sp.simplify(sides[0] - sides[1]) != 0 and sides[0] != sides[1]:
+            moves = declaration.clean in place.free_symbols
+            text = f"the density jumps at {place}" + (", which moves with the clean value" if moves else "")
+            findings.append(Finding("jumps", "fails" if moves else "proven", sp.false if moves else sp.true, text))
+        else:
+            findings.append(Finding("jumps", "proven", sp.true, f"the density is continuous at {place} (a kink at most)"))
+    return findings or [Finding("jumps", "proven", sp.true, "the density has no jump inside its support")]
+
+
+def _settled(expr, view, approach):
+    return settle_signs(plain(expr).xreplace({view.variable: approach.at}), view.points)
+
+
+def _singular_points(view) -> list[sp.Expr]:
+    variable, found = view.variable, set()
+    expr = plain(view.log_density)
+    arguments = [a.args[0] for a in expr.atoms(sp.Abs, sp.sign) if a.has(variable)]
+    for piece in expr.atoms(sp.Piecewise):
+        for _, condition in piece.args:
+            arguments += [c.lhs - c.rhs for c in condition.atoms(sp.core.relational.Relational) if c.has(variable)]
+    for u in arguments:
+        numerator = sp.fraction(sp.together(u))[0]
+        if numerator.is_polynomial(variable) and sp.degree(numerator, variable) == 1:
+            found.add(sp.simplify(sp.solve(numerator, variable)[0]))
+    ends = {view.support.start, view.support.end} if isinstance(view.support, sp.Interval) else set()
+    return sorted((p for p in found if p not in ends), key=sp.default_sort_key)
+
+
+def _variance(declaration, view) -> list[Finding]:
+    return _second_moment(declaration, view, view.score, "variance", "E score^2")
+
+
+def _second_moment(declaration, view, field, row, name) -> list[Finding]:
+    """E field^2 is finite next to every end and inner singular point."""
+    inner = [a for p in _singular_points(view) for a in (Approach.left_of(p), Approach.right_of(p))]
+    approaches = [*_ends(declaration, view), *inner]
+    if declaration.period is None and not approaches:
+        return [Finding(row, "unknown", None, f"{name} was not decided on the support {view.support}")]
+    conditions, numeric, undecided = [], False, []
+    for approach in approaches:
+        when, seen = _finite_at(view, field, approach)
+        numeric |= seen
+        if when is None:
+            undecided.append(approach.name)
+        else:
+            conditions.append(when)
+    total = tidy_boolean(sp.And(*conditions))
+    if undecided and total is not sp.false:
+        return [Finding(row, "unknown", None, f"{name} next to {', '.join(undecided)} is undecided")]
+    if total is sp.true:
+        return [Finding(row, "seen numerically" if numeric else "proven", sp.true, f"{name} is finite")]
+    if total is sp.false:
+        return [Finding(row, "seen numerically" if numeric else "fails", sp.false, f"{name} is infinite")]
+    return [Finding(row, "seen numerically" if numeric else "holds if", total, f"{name} is finite iff {total}")]
+
+
+def _finite_at(view, field, approach) -> tuple[sp.Basic | None, bool]:
+    found = exponents(view.measure, field, view.variable, approach, view.points)
+    if found is None:
+        return None, False
+    if found.r is None:
+        return sp.true, found.numeric
+    if found.q == sp.oo and found.r.is_finite:
+        return sp.true, found.numeric
+    if found.q == sp.oo and found.r == -sp.oo:
+        return _compare_rates(view, field, approach), found.numeric
+    when = _positive(found.q + 2 * found.r + approach.weight + 1)
+    return sp.Or(when, *_exceptions(view, field, approach, found)), found.numeric
+
+
+def _compare_rates(view, field, approach):
+    """Both infinite: the sum d l' + 2 d s'/s decides (Gumbel's left tail)."""
+    density, s = (_settled(e, view, approach) for e in (view.measure, field))
+    d = next(iter(sp.ordered(approach.at.free_symbols & (density.free_symbols | s.free_symbols) - _params(view))), None)
+    if d is None:
+        return None
+    total = limit_at(d * sp.diff(density, d) + 2 * d * sp.diff(s, d) / s)
+    if total is None:
+        return None
+    poles = sp.fraction(sp.together(sp.Mul(*[f.args[0] for f in sp.Mul.make_args(total) if isinstance(f, sp.sign)])))[1]
+    return sp.Or(_positive(total), *_at_roots(view, field, approach, poles, poles.free_symbols))
+
+
+def _params(view):
+    return {s for p in view.points for s in p}
+
+
+def _exceptions(view, field, approach, found) -> list[sp.Basic]:
+    """Parameter values at which the leading coefficient of the score vanishes, so that a weaker term rules."""
+    if found.lead is None or not found.lead.free_symbols:
+        return []
+    numerator = sp.fraction(sp.together(found.lead))[0]
+    symbols = found.lead.free_symbols & (found.q.free_symbols | found.r.free_symbols)
+    return _at_roots(view, field, approach, numerator, symbols)
+
+
+def _at_roots(view, field, approach, numerator, symbols) -> list[sp.Basic]:
+    """Eq(symbol, root) for each root of `numerator` at which the second moment is finite."""
+    out = []
+    for symbol in sorted(symbols, key=lambda s: s.name):
+        if not numerator.is_polynomial(symbol) or sp.degree(numerator, symbol) != 1:
+            continue
+        value = sp.simplify(-numerator.coeff(symbol, 0) / numerator.coeff(symbol, 1))
+        if value.free_symbols or value.is_positive is False and symbol.is_positive:
+            continue
+        put = {symbol: value}
+        points = [{k: (float(value) if k == symbol else v) for k, v in p.items()} for p in view.points]
+        special = _View(
+            view.variable, view.measure.xreplace(put), view.log_density, field, None, view.place, view.support, points
+        )
+        when, _ = _finite_at(special, sp.factor_terms(field.xreplace(put)), approach)
+        if when is sp.true:
+            out.append(sp.Eq(symbol, value))
+    return out
+
+
+def _level(declaration, view) -> list[Finding]:
+    lam = declaration.level
+    if lam is None:
+        return []
+    if declaration.normalised is not True:
+        return [Finding("level", "fails", sp.false, "the normaliser is not known, and it may depend on the level")]
+    findings = []
+    for approach in _ends(declaration, view):
+        place = _edge_place(view, approach)
+        if place is not None and lam in place.free_symbols:
+            findings.append(_moving_edge(view, approach, place, lam, "level"))
+    return findings + _second_moment(declaration, view, view.level_score, "level", "E level_score^2")
+
+
+def _join(parts: list[Regularity], declaration) -> Regularity:
+    findings = [
+        Finding(f.row, f.verdict, f.when, f"part {k + 1}: {f.reason}") for k, part in enumerate(parts) for f in part.findings
+    ]
+    return Regularity(tuple(findings), declaration.clean, declaration.level, declaration.params)

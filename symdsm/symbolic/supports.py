@@ -1,0 +1,110 @@
+"""Where a kernel lives: sets for people, Booleans for code, and a point inside for safe evaluation."""
+
+import sympy as sp
+
+from symdsm.symbolic.budget import bounded
+
+__all__ = ["image", "inside_of", "inside_set", "interior_point", "tidy"]
+
+
+def inside_of(support: sp.Set, value: sp.Expr) -> sp.Basic:
+    """`value` lies in the support of the noise, as a Boolean."""
+    if support == sp.S.Reals:
+        return sp.true
+    if isinstance(support, sp.Interval):
+        low, high = support.start, support.end
+        above = sp.true if low == -sp.oo or value.is_positive and low == 0 else _beyond(value, low, support.left_open)
+        below = sp.true if high == sp.oo else _beyond(high, value, support.right_open)
+        return sp.And(above, below)
+    return support.contains(value)
+
+
+def _beyond(larger, smaller, strict):
+    return sp.Gt(larger, smaller) if strict else sp.Ge(larger, smaller)
+
+
+def inside_set(support: sp.Set, symbol: sp.Symbol) -> sp.Basic:
+    return inside_of(support, symbol) if isinstance(support, sp.Interval) else support.contains(symbol)
+
+
+def tidy(condition: sp.Basic) -> sp.Basic:
+    """Drop positive factors and logarithms from comparisons with zero: y/x > 0 becomes y > 0 when x > 0."""
+    if isinstance(condition, (sp.And, sp.Or)):
+        return condition.func(*[tidy(c) for c in condition.args])
+    if isinstance(condition, (sp.Gt, sp.Ge, sp.Lt, sp.Le)):
+        return _tidy_relation(condition)
+    return condition
+
+
+def _tidy_relation(relation):
+    relation = relation if isinstance(relation, (sp.Gt, sp.Ge)) else relation.reversed
+    larger, smaller = relation.lhs, relation.rhs
+    if smaller != 0 and larger != 0:
+        return _scale_out(relation, larger, smaller)
+    if larger == 0:
+        return relation
+    kept = [f for f in sp.Mul.make_args(larger) if not f.is_positive]
+    rest = sp.Mul(*kept)
+    if isinstance(rest, sp.log):
+        return tidy(relation.func(rest.args[0], 1))
+    if rest.is_Pow and rest.exp == -1 and relation.func is sp.Gt:
+        return tidy(sp.Gt(rest.base, 0))
+    return relation.func(rest, 0)
+
+
+def _scale_out(relation, larger, smaller):
+    """a/b > 1 with b > 0 becomes a > b."""
+    numerator, denominator = sp.fraction(larger)
+    if smaller == 1 and denominator.is_positive and denominator is not sp.S.One:
+        return relation.func(numerator, denominator)
+    numerator, denominator = sp.fraction(smaller)
+    if larger == 1 and denominator.is_positive and denominator is not sp.S.One:
+        return relation.func(denominator, numerator)
+    return relation
+
+
+def interior_point(support: sp.Set) -> sp.Expr | None:
+    """A point well inside an interval; None when the set is not one."""
+    if support == sp.S.Reals:
+        return sp.S.Zero
+    if not isinstance(support, sp.Interval):
+        parts = [interior_point(s) for s in getattr(support, "args", ()) if isinstance(s, sp.Set)]
+        return next((p for p in parts if p is not None), None)
+    low, high = support.start, support.end
+    if low == -sp.oo:
+        return high - 1
+    return low + 1 if high == sp.oo else (low + high) / 2
+
+
+def image(g, variable, support, symbol, inside, monotone) -> sp.Set:
+    """The image of the noise's support under g, as an Interval when g is monotone; else by its condition."""
+    if inside is sp.true:
+        return sp.S.Reals
+    if monotone and isinstance(support, sp.Interval):
+        ends = [_end(g, variable, end, side) for end, side in ((support.start, "+"), (support.end, "-"))]
+        ordered = _ordered(ends, sp.diff(g, variable))
+        if ordered is not None:
+            low, high = ordered
+            return sp.Interval(low, high, True, True)
+    if inside.free_symbols == {symbol}:
+        return inside.as_set()
+    return sp.ConditionSet(symbol, inside, sp.S.Reals)
+
+
+def _end(g, variable, end, side):
+    if end.is_finite:
+        value = g.xreplace({variable: end})
+        if value.is_finite is not False and not value.has(sp.nan, sp.zoo, sp.oo):
+            return value
+    return bounded(1.0, sp.limit, g, variable, end, side if end.is_finite else "-")
+
+
+def _ordered(ends, slope):
+    low, high = ends
+    if low is None or high is None or any(v.has(sp.Limit, sp.nan, sp.zoo) for v in ends):
+        return None
+    if slope.is_positive or low == -sp.oo or high == sp.oo:
+        return low, high
+    if slope.is_negative or low == sp.oo or high == -sp.oo:
+        return high, low
+    return None
