@@ -1,19 +1,39 @@
 """symdsm: from a noise kernel declared in SymPy to a posterior you can trust.
 
-Every public name lives here and loads on first use (PEP 562), so that `import symdsm` costs about what
-`import jax, sympy` costs.
+Every public name lives here and loads on first use (PEP 562), so that `import symdsm` costs no more than
+`import jax, sympy`.
 """
 
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from symdsm.inference.handlers import noise_level as noise_level
+    from symdsm.inference.priors import LearnedPrior as LearnedPrior
+    from symdsm.inference.tempering import sample as sample
     from symdsm.kernel import Kernel as Kernel
+    from symdsm.kernel import load as load
+    from symdsm.learning.fit import fit as fit
+    from symdsm.learning.levels import geometric as geometric
+    from symdsm.learning.levels import uniform as uniform
+    from symdsm.learning.networks import Denoiser as Denoiser
+    from symdsm.learning.networks import Energy as Energy
+    from symdsm.learning.networks import Score as Score
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Denoiser": "learning.networks",
+    "Energy": "learning.networks",
     "Kernel": "kernel",
+    "LearnedPrior": "inference.priors",
+    "Score": "learning.networks",
+    "fit": "learning.fit",
+    "geometric": "learning.levels",
+    "load": "kernel",
+    "noise_level": "inference.handlers",
+    "sample": "inference.tempering",
+    "uniform": "learning.levels",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -60,7 +60,7 @@ def write_report(folder: str | Path) -> Path:
         evidence=Evidence(*_levels(tree, fit), fit.history["step"], {"loss": fit.history["loss"]}),
         facts={name.replace("_", " "): record[name] for name in record["figures"]},
         table=_table(kept["table"]),
-        listings={path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))},
+        listings=_listings(folder, record["kernels"]),
         footer=_footer(record),
     )
 
@@ -89,6 +89,15 @@ def _levels(tree: Any, fit: Any) -> tuple[np.ndarray | None, str]:
         return None, ""
     track = tree["levels"]["track"].to_numpy()
     return np.asarray(fit.levels.at(np.clip(track, 0.0, 1.0))), f"noise level {fit.kernel.level}"
+
+
+def _listings(folder: Path, kernels: dict[str, dict[str, str]]) -> dict[str, str]:
+    """For each kernel what was derived, what was checked, and the generated code."""
+    texts = {}
+    for name, kernel in kernels.items():
+        texts[f"{name}: derived score and check"] = f"{kernel['derived']}\n\n{kernel['check']}"
+        texts[f"{name}.py: generated JAX code"] = (folder / f"{name}.py").read_text(encoding="utf-8")
+    return texts
 
 
 def _table(kept: dict[str, Any]) -> Any:

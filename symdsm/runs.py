@@ -20,6 +20,7 @@ import platform
 import runpy
 import shutil
 import sys
+import textwrap
 import time
 import zlib
 from collections.abc import Callable, Mapping
@@ -74,7 +75,7 @@ class Run:
         self._refuse_what_is_not_ours(known)
         self.out.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.out)
-        fresh = {"stages": {}, "seconds": {}, "figures": [], "started": _now()}
+        fresh = {"kernels": {}, "stages": {}, "seconds": {}, "figures": [], "started": _now()}
         self.record: dict[str, Any] = {**fresh, **(known or {}), "status": "running", "finished": None}
         self.record.update(
             model=self.model.as_posix(),
@@ -128,8 +129,10 @@ class Run:
     def kernel(self, name: str, kernel: Any) -> Any:
         """Show a kernel's derived score and check, write its JAX module as `name.py`; the kernel itself."""
         begin = time.perf_counter()
-        self.say(f"[{name}] derived score\n{describe(kernel)}")
-        self.say(f"[{name}] check\n{kernel.check()}")
+        derived, check = describe(kernel), str(kernel.check())
+        self.say(f"[{name}] derived score\n{derived}")
+        self.say(f"[{name}] check\n{textwrap.indent(check, '  ')}")
+        self.record["kernels"][name] = {"derived": derived, "check": check, "digest": kernel.digest}
         kernel.write(self.out / f"{name}.py")
         self.record["seconds"][name] = round(time.perf_counter() - begin, 2)
         self._save()

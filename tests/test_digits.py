@@ -1,4 +1,4 @@
-"""The demo keeps its promise: digits are restored from half an image of speckle, and the verdicts are right."""
+"""The demo keeps its promise: digits are restored from half an image of speckle, and the verdicts hold."""
 
 import json
 import runpy
