@@ -48,6 +48,7 @@ from .incomplete_gamma import (
 )
 from .kummer import hyp1f1, hyp1f1_ratio, log_hyp1f1, log_hyp1f1_shape
 from .normal import erfcx, log_ndtr, mills, mills_gap
+from .quantile import entrywise, inverse_cdf, mean_square
 from .wrapped import log_wrapped_normal, wrapped_normal_moment
 from .writing import source
 
@@ -69,6 +70,7 @@ __all__ = [
     "coth",
     "csc",
     "csch",
+    "entrywise",
     "erfcx",
     "factorial",
     "frac",
@@ -76,6 +78,7 @@ __all__ = [
     "gamma_hazard_q",
     "hyp1f1",
     "hyp1f1_ratio",
+    "inverse_cdf",
     "log1m_exp",
     "log_abs",
     "log_bessel_i",
@@ -100,6 +103,7 @@ __all__ = [
     "log_wrapped_normal",
     "lower_gamma",
     "lse",
+    "mean_square",
     "mills",
     "mills_gap",
     "polygamma",
