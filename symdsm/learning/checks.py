@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, PRNGKeyArray
 
 from symdsm.errors import (
     DataError,
@@ -22,7 +23,15 @@ from symdsm.learning.noise import Noise
 from symdsm.learning.objectives import OBJECTIVES
 from symdsm.learning.protocols import KernelLike
 
-__all__ = ["affine_in_clean", "check_data", "check_pair", "check_params", "check_support", "check_validity"]
+__all__ = [
+    "affine_in_clean",
+    "check_data",
+    "check_denoiser",
+    "check_pair",
+    "check_params",
+    "check_support",
+    "check_validity",
+]
 
 
 def _some(indices, n=5):
@@ -46,9 +55,7 @@ def check_data(data) -> np.ndarray:
             fix="pass data of shape (samples, *event_shape)",
         )
     if array.size == 0:
-        raise DataError(
-            given=f"data of shape {array.shape}", expected="events with entries", fix="drop the empty axis"
-        )
+        raise DataError(given=f"data of shape {array.shape}", expected="events with entries", fix="drop the empty axis")
     rows = array.reshape(len(array), -1)
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(bad):
@@ -91,9 +98,7 @@ def check_params(kernel: KernelLike, params: Mapping, levels: Levels | None) -> 
     if (level is None) != (levels is None):
         raise ParameterError(
             given="no levels" if levels is None else f"levels={levels}",
-            expected=f"a range for the level {level!r}"
-            if level
-            else "no levels: this kernel was declared without one",
+            expected=f"a range for the level {level!r}" if level else "no levels: this kernel was declared without one",
             fix="pass levels=sd.geometric(least, most)"
             if level
             else "declare the kernel with level=..., or drop levels",
@@ -154,7 +159,7 @@ def check_pair(net, objective: str, kernel: KernelLike, noise_shape: tuple[int, 
         )
 
 
-def check_support(noise: Noise, data: np.ndarray, key) -> None:
+def check_support(noise: Noise, data: Array, key: PRNGKeyArray) -> None:
     """That the kernel can be drawn at every row, with finite density and target; or `DataError` naming the
     rows."""
 
@@ -177,12 +182,22 @@ def check_support(noise: Noise, data: np.ndarray, key) -> None:
             )
 
 
-def affine_in_clean(noise: Noise, data: np.ndarray, key) -> bool:
+def check_denoiser(net, affine: bool) -> None:
+    """That a denoiser's score is the kernel's score at its estimate; or `DerivationError`."""
+    if isinstance(net, AbstractDenoiser) and not affine:
+        raise DerivationError(
+            given=f"a {type(net).__name__} for a kernel whose score is not affine in the clean variable",
+            expected="Gaussian-type noise, for which E[x | y] gives the score",
+            fix="use sd.Energy or sd.Score",
+        )
+
+
+def affine_in_clean(noise: Noise, data: Array, key: PRNGKeyArray) -> bool:
     """Whether grad log p(y | x) is affine in x, tried along chords between data points at three levels."""
     if jax.eval_shape(noise.sample, key, data[0], jnp.zeros((), data.dtype)).shape != data[0].shape:
         return False
     rows = np.random.default_rng(0).integers(0, len(data), (32, 2))
-    a, b = jnp.asarray(data[rows[:, 0]]), jnp.asarray(data[rows[:, 1]])
+    a, b = data[rows[:, 0]], data[rows[:, 1]]
 
     @jax.jit
     def bent(u):

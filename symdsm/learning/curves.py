@@ -11,7 +11,7 @@ keeps its value: a clip at the very end would halve the derivative there.
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 from numpy.polynomial import chebyshev
 
 __all__ = ["Curve", "nodes"]
@@ -32,9 +32,7 @@ class Curve(eqx.Module):
     def through(cls, u: np.ndarray, values: np.ndarray, degree: int) -> "Curve":
         """Least-squares fit to `values` of shape (len(u), *shape)."""
         values = np.asarray(values, np.float64)
-        flat = chebyshev.chebfit(
-            2.0 * np.asarray(u) - 1.0, values.reshape(len(u), -1), min(degree, len(u) - 1)
-        )
+        flat = chebyshev.chebfit(2.0 * np.asarray(u) - 1.0, values.reshape(len(u), -1), min(degree, len(u) - 1))
         return cls(jnp.asarray(flat.reshape((-1,) + values.shape[1:]), dtype=float))
 
     def integral(self) -> "Curve":
@@ -43,7 +41,7 @@ class Curve(eqx.Module):
         whole[0] -= chebyshev.chebval(1.0, whole)
         return Curve(jnp.asarray(whole, dtype=float))
 
-    def shifted(self, by: Array) -> "Curve":
+    def shifted(self, by: ArrayLike) -> "Curve":
         """The curve plus a constant."""
         return Curve(self.coefficients.at[0].add(by))
 

@@ -37,9 +37,7 @@ _EXAMPLES = 1000
 def _positive(**values):
     for name, value in values.items():
         if not value > 0:
-            raise ParameterError(
-                given=f"{name}={value}", expected=f"{name} > 0", fix=f"pass a positive {name}"
-            )
+            raise ParameterError(given=f"{name}={value}", expected=f"{name} > 0", fix=f"pass a positive {name}")
 
 
 def fit(
@@ -54,7 +52,7 @@ def fit(
     params: Mapping[str, Any] | None = None,
     batch_size: int = 256,
     learning_rate: float = 2e-3,
-    weight_decay: float = 0.3,
+    weight_decay: float = 0.1,
     ema: float = 0.999,
     clip: float = 1.0,
     validation: float = 0.1,
@@ -96,6 +94,8 @@ def fit(
     checks.check_pair(net, objective, kernel, jax.eval_shape(noise.sample, key, clean[0], half).shape)
     keys = jax.random.split(key, 5)
     checks.check_support(noise, clean, keys[0])
+    affine = checks.affine_in_clean(noise, clean, keys[0])
+    checks.check_denoiser(net, affine)
     potential = _start(net, noise, clean, keys[1], dual=objective == "dual")
 
     held_out = round(validation * len(clean))
@@ -124,7 +124,7 @@ def fit(
         history=history,
         interrupted=interrupted,
         unchecked=unchecked,
-        affine=checks.affine_in_clean(noise, np.asarray(clean), keys[0]),
+        affine=affine,
     )
 
 

@@ -133,12 +133,8 @@ class Fit(eqx.Module):
         if (level is None) != (self.levels is None):
             raise ParameterError(
                 given="no level" if level is None else "a level",
-                expected="no level: this kernel has none"
-                if level is not None
-                else f"a level within {self.levels}",
-                fix="leave the level out"
-                if level is not None
-                else "pass fit.levels.least for the least noise",
+                expected="no level: this kernel has none" if level is not None else f"a level within {self.levels}",
+                fix="leave the level out" if level is not None else "pass fit.levels.least for the least noise",
             )
         u = jnp.zeros(()) if level is None else self.levels.coordinate(jnp.asarray(level, dtype))
         if not batch and u.ndim == 0:

@@ -40,9 +40,7 @@ def _draws(key, data, n):
     return data[jax.random.randint(rows, (n,), 0, len(data))], jax.random.split(keys, n)
 
 
-def level_balanced(
-    potential: EnergyPotential, data: Array, key: PRNGKeyArray, draws=_DRAWS
-) -> EnergyPotential:
+def level_balanced(potential: EnergyPotential, data: Array, key: PRNGKeyArray, draws=_DRAWS) -> EnergyPotential:
     """The same energy with its mean level score at zero on noised data, at every level."""
     x, keys = _draws(key, data, draws)
 

@@ -69,9 +69,7 @@ class ScorePotential(eqx.Module):
     def score(self, y: Array, u: Array) -> Array:
         """s(y, u), of y's shape."""
         v = self.scaling.inputs(y, u)
-        return self.scaling.tail_score(self.noise, y, u) + jnp.exp(self.scaling.log_spread(u)) * self.net(
-            v, u
-        )
+        return self.scaling.tail_score(self.noise, y, u) + jnp.exp(self.scaling.log_spread(u)) * self.net(v, u)
 
 
 class DenoiserPotential(eqx.Module):
@@ -113,9 +111,7 @@ def posterior_mean(noise: Noise, score: Array, y: Array, start: Array, u: Array)
     return start + jnp.linalg.solve(slope, jnp.ravel(score - conditional(start))).reshape(start.shape)
 
 
-def potential_of(
-    net: eqx.Module, noise: Noise, scaling: Scaling, data: Array, key: PRNGKeyArray
-) -> Potential:
+def potential_of(net: eqx.Module, noise: Noise, scaling: Scaling, data: Array, key: PRNGKeyArray) -> Potential:
     """The potential that the network's type asks for; denoisers get their linear estimate measured here."""
     if isinstance(net, AbstractEnergy):
         return EnergyPotential(net, noise, scaling, Curve(jnp.zeros(1, data.dtype)))

@@ -40,6 +40,7 @@ class ProgramLike(Protocol):
         ...
 
 
+@runtime_checkable
 class Verdict(Protocol):
     """What the regularity check says at given parameter values; None means undecided."""
 
@@ -50,10 +51,12 @@ class Verdict(Protocol):
     remedy: str
 
 
+@runtime_checkable
 class _Named(Protocol):
     name: str
 
 
+@runtime_checkable
 class _Regularity(Protocol):
     def judge(self, **values: Any) -> Verdict: ...
 

@@ -5,13 +5,13 @@ Gaussian noise so that what goes in and what must come out has unit size at ever
 kernel, by Monte Carlo on a grid of levels with common random numbers (x from the data, y ~ p(y | x; u), m the
 data's mean):
 
-    location, scale   mean and sd of each noisy entry; the sample is clipped at its 0.5% and 99.5% quantiles
-    first, so
+    location, scale   mean and sd of each noisy entry, the sample clipped at its 0.5% and 99.5% quantiles, so
                       that kernels without moments have them too
-    tail weight       w(u) = E[s t] / E[t^2],  s = grad log p(y | x; u),  t = grad log p(y | m; u)
+    tail weight       w(u) = E[s (t - t')] / E[t^2],  s = grad log p(y | x; u),  t = grad log p(y | m; u)
     spread            rms of s - w t, entry by entry: what is left for the network
     fisher            E ||s||^2,  level fisher E (d/du log p)^2, both averaged over the data
 
+t' is t at a second draw for the same x; E[s t'] = 0, and without it w would drown in noise at low levels.
 w t is the best multiple of the kernel's own score about the data's centre. For Gaussian noise and data of sd
 d it is w = sigma^2 / (d^2 + sigma^2), the spread is d / (sigma sqrt(d^2 + sigma^2)) and scale is sqrt(d^2 +
 sigma^2): exactly the skip and output scales of that paper. Elementwise kernels have one w per entry, coupled
@@ -69,7 +69,7 @@ def measure(noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool) -> Scal
     """Scales of `noise` on `data` of shape (n, *event); `dual` adds the level score's Fisher information."""
     rows, draws = jax.random.split(key)
     x = data[jax.random.randint(rows, (_DRAWS,), 0, len(data))]
-    keys = jax.random.split(draws, _DRAWS)
+    keys, again = jax.random.split(draws, (2, _DRAWS))
     centre = jnp.mean(data, axis=0)
 
     @jax.jit
@@ -81,18 +81,19 @@ def measure(noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool) -> Scal
             level = jnp.ones(_DRAWS)
         low, high = jnp.quantile(y, jnp.asarray([0.005, 0.995], y.dtype), axis=0)
         inner = jnp.clip(y, low, high)
-        tail = jax.vmap(noise.score, (0, None, None))(y, centre, u)
-        tail = jnp.where(jnp.isfinite(tail), tail, 0.0)
+        tail, other = (
+            jnp.nan_to_num(jax.vmap(noise.score, (0, None, None))(z, centre, u), posinf=0.0, neginf=0.0)
+            for z in (y, jax.vmap(noise.sample, (0, 0, None))(again, x, u))
+        )
         axes = tuple(range(y.ndim)) if noise.coupled else 0
-        weight = jnp.clip(jnp.sum(score * tail, axes) / jnp.sum(tail**2, axes), 1e-4, 1.0)
+        weight = jnp.clip(jnp.sum(score * (tail - other), axes) / jnp.sum(tail**2, axes), 1e-4, 1.0)
         spread = jnp.sqrt(jnp.mean((score - weight * tail) ** 2, 0))
         fisher = jnp.mean(jnp.sum(score.reshape(_DRAWS, -1) ** 2, 1))
         return jnp.mean(inner, 0), jnp.std(inner, 0), weight, spread, fisher, jnp.mean(level**2)
 
     u = nodes(_LEVELS)
     columns = [
-        np.stack(c)
-        for c in zip(*([np.asarray(v) for v in at(jnp.asarray(t, data.dtype))] for t in u), strict=True)
+        np.stack(c) for c in zip(*([np.asarray(v) for v in at(jnp.asarray(t, data.dtype))] for t in u), strict=True)
     ]
     logs = [Curve.through(u, np.log(np.maximum(c, 1e-12)), _DEGREE) for c in columns[1:]]
     return Scaling(
@@ -122,7 +123,6 @@ def linear_estimate(noise: Noise, data: Array, key: PRNGKeyArray) -> tuple[Curve
 
     u = nodes(_LEVELS)
     skip, residue = (
-        np.stack(c)
-        for c in zip(*([np.asarray(v) for v in at(jnp.asarray(t, data.dtype))] for t in u), strict=True)
+        np.stack(c) for c in zip(*([np.asarray(v) for v in at(jnp.asarray(t, data.dtype))] for t in u), strict=True)
     )
     return Curve.through(u, skip, _DEGREE), Curve.through(u, np.log(np.maximum(residue, 1e-12)), _DEGREE)

@@ -49,9 +49,7 @@ def save(
         "potential": type(potential).__name__,
         "params": sorted(noise.params),
         "level_name": noise.level_name,
-        "levels": None
-        if noise.levels is None
-        else [noise.levels.least, noise.levels.most, noise.levels.spacing],
+        "levels": None if noise.levels is None else [noise.levels.least, noise.levels.most, noise.levels.spacing],
         "dual": potential.scaling.log_level_fisher is not None,
         "facts": facts,
     }

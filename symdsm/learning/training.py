@@ -115,9 +115,7 @@ def _make_chunk(potential: Potential, objective: Objective, settings: Settings):
         update, optimiser_state = optimiser.update(slope, state.optimiser, state.params)
         params = optax.apply_updates(state.params, update)
         decay = jnp.minimum(settings.ema, (1.0 + state.step) / (10.0 + state.step))
-        average = jax.tree.map(
-            lambda a, p: (decay * a + (1.0 - decay) * p).astype(a.dtype), state.average, params
-        )
+        average = jax.tree.map(lambda a, p: (decay * a + (1.0 - decay) * p).astype(a.dtype), state.average, params)
         return State(params, optimiser_state, average, state.step + 1), (value, where)
 
     @partial(jax.jit, donate_argnums=0)
@@ -227,9 +225,7 @@ def train(
 
     with (
         _interrupt_flag() as interrupted,
-        tqdm(
-            total=settings.steps, initial=int(state.step), disable=not progress, unit="step", desc="fit"
-        ) as bar,
+        tqdm(total=settings.steps, initial=int(state.step), disable=not progress, unit="step", desc="fit") as bar,
     ):
         while (first := int(state.step)) < settings.steps and not interrupted:
             state, (losses, where) = chunk(state, data, steps_key)

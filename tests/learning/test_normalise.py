@@ -1,0 +1,36 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from symdsm.learning.fit import _Silent
+from symdsm.learning.levels import geometric
+from symdsm.learning.noise import Noise
+from symdsm.learning.normalise import anchored, level_balanced, mixture_log_prob
+from symdsm.learning.potentials import potential_of
+from symdsm.learning.scaling import measure
+from tests.learning.doubles import PROGRAM
+
+LEVELS = geometric(0.1, 5.0)
+
+
+def test_the_bare_tail_of_gaussian_data_becomes_the_exact_normalised_density():
+    noise = Noise({}, LEVELS, "sigma", False, PROGRAM)
+    data = np.random.default_rng(0).normal(size=(4000, 2))
+    data = jnp.asarray((data - data.mean(0)) / data.std(0) * [0.5, 1.5] + 1.0, jnp.float32)
+    key = jax.random.key(0)
+    potential = potential_of(_Silent((2,)), noise, measure(noise, data, key, dual=True), data, key)
+    potential = anchored(level_balanced(potential, data, key), data, key)
+    for sigma in (0.1, 0.5, 5.0):
+        v = np.array([0.25, 2.25]) + sigma**2
+        y = np.array([0.7, 1.4])
+        exact = -0.5 * np.sum((y - 1) ** 2 / v + np.log(2 * np.pi * v))
+        got = -potential.energy(jnp.asarray(y, jnp.float32), LEVELS.coordinate(sigma))
+        assert float(got) == pytest.approx(exact, abs=0.1)
+
+
+def test_mixture_of_the_kernel_over_the_data():
+    noise = Noise({}, LEVELS, "sigma", False, PROGRAM)
+    got = mixture_log_prob(noise, jnp.asarray([0.5]), jnp.asarray([[0.0], [2.0]]), LEVELS.coordinate(1.0))
+    exact = np.log(0.5 * (np.exp(-0.125) + np.exp(-1.125)) / np.sqrt(2 * np.pi))
+    assert float(got) == pytest.approx(exact, abs=1e-5)

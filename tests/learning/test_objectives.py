@@ -1,0 +1,111 @@
+"""Proposition 1: regression on what the kernel knows has the gradient of regression on what nobody knows.
+
+The data are three points, so q is a known mixture; the noise is integrated by Gauss-Hermite quadrature, so that both
+gradients are exact and no Monte Carlo error hides a difference.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from symdsm.learning.levels import geometric
+from symdsm.learning.networks import Energy
+from symdsm.learning.noise import Noise
+from symdsm.learning.objectives import dsm, dual
+from symdsm.learning.potentials import potential_of
+from symdsm.learning.scaling import measure
+from tests.learning.doubles import PROGRAM, GaussianProgram, Mixture, Multiplicative
+
+LEVELS = geometric(0.3, 3.0)
+POINTS, WEIGHTS = jnp.asarray([[-1.0], [0.5], [2.0]]), jnp.asarray([0.2, 0.5, 0.3])
+
+
+class GivenNoise(GaussianProgram):
+    """The Gaussian program whose standard normal draw is given, for quadrature."""
+
+    def __init__(self, e):
+        self.e = e
+
+    def target(self, key, x, /, *, sigma):
+        return x + sigma * self.e, -self.e / sigma
+
+    def dual_target(self, key, x, /, *, sigma):
+        return x + sigma * self.e, -self.e / sigma, (self.e**2 - 1) / sigma
+
+
+@pytest.fixture(scope="module")
+def potential():
+    noise = Noise({}, LEVELS, "sigma", False, PROGRAM)
+    rng = np.random.default_rng(0)
+    data = POINTS[rng.choice(3, 500, p=np.asarray(WEIGHTS))]
+    net = Energy((1,), key=jax.random.key(0), width=8, depth=1)
+    return potential_of(net, noise, measure(noise, data, jax.random.key(1), dual=True), data, jax.random.key(2))
+
+
+def expected(loss):
+    """Sum over the points and the quadrature nodes of weight * loss(point, node)."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    weights = jnp.asarray(weights / weights.sum())
+    each = jax.vmap(lambda x: jax.vmap(lambda e: loss(x, e[None]))(jnp.asarray(nodes, jnp.float32)))(POINTS)
+    return jnp.sum(WEIGHTS[:, None] * weights * each)
+
+
+def gradients_of(potential, loss):
+    """The gradient in the network's parameters as one vector."""
+    params, rest = eqx.partition(potential.net, eqx.is_inexact_array)
+
+    def total(params):
+        return loss(eqx.tree_at(lambda p: p.net, potential, eqx.combine(params, rest)))
+
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(jax.jit(jax.grad(total))(params))])
+
+
+@pytest.mark.parametrize("u", [0.1, 0.9])
+@pytest.mark.parametrize("objective", [dsm, dual])
+def test_denoising_has_the_gradient_of_explicit_score_matching(potential, objective, u):
+    u = jnp.asarray(u)
+    exact = Mixture(WEIGHTS, POINTS, sd=0.0)
+
+    def denoising(potential):
+        def one(x, e):
+            return objective(eqx.tree_at(lambda p: p.noise, potential, with_noise(e)), jax.random.key(0), x, u)
+
+        return expected(one)
+
+    def with_noise(e):
+        return Noise({}, LEVELS, "sigma", False, GivenNoise(e))
+
+    def explicit(potential):
+        def one(x, e):
+            y = x + LEVELS.at(u) * e
+            score, level_score = potential.scores(y, u)
+            true, true_level = jax.grad(lambda y, u: exact.log_prob(y, LEVELS.at(u)), (0, 1))(y, u)
+            in_y = jnp.sum((score - true) ** 2) * jnp.exp(-potential.scaling.log_fisher(u))
+            in_u = (level_score - true_level) ** 2 * jnp.exp(-potential.scaling.log_level_fisher(u))
+            return 0.5 * (in_y + (in_u if objective is dual else 0.0))
+
+        return expected(one)
+
+    left, right = gradients_of(potential, denoising), gradients_of(potential, explicit)
+    np.testing.assert_allclose(left, right, atol=2e-4 * np.abs(right).max())
+
+
+def test_weights_do_not_depend_on_the_clean_value():
+    program = Multiplicative()
+    noise = Noise({}, LEVELS, "sigma", False, program)
+    data = jnp.asarray(np.random.default_rng(0).choice([1.0, 3.0], (400, 1)), jnp.float32)
+    scaling = measure(noise, data, jax.random.key(1), dual=True)
+    net = Energy((1,), key=jax.random.key(0), width=8, depth=1)
+    potential = potential_of(net, noise, scaling, data, jax.random.key(2))
+    u, key = jnp.asarray(0.2), jax.random.key(3)
+
+    def weight(x):
+        y, target = noise.target(key, x, u)
+        return dsm(potential, key, x, u) / (0.5 * jnp.sum((potential.score(y, u) - target) ** 2))
+
+    one, three = weight(jnp.asarray([1.0])), weight(jnp.asarray([3.0]))
+    assert float(one) == pytest.approx(float(three), rel=1e-5)
+    averaged = float(jnp.mean(1 / (LEVELS.at(u) * data) ** 2))
+    assert float(one) == pytest.approx(1 / averaged, rel=0.1)
