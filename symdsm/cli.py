@@ -54,9 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("model", metavar="FILE", help="a Python file that defines main(run)")
     run.add_argument("--out", metavar="DIR", required=True, help="the folder for the results")
     run.add_argument("--seed", type=int, default=0, help="from which all random numbers come (0)")
-    run.add_argument(
-        "--resume", action="store_true", help="go on with the run in DIR, reusing finished stages"
-    )
+    run.add_argument("--resume", action="store_true", help="go on with the run in DIR, reusing finished stages")
     run.set_defaults(command=_run)
 
     report = commands.add_parser("report", help="write report.html of a run again and show its figures")

@@ -89,9 +89,7 @@ class Run:
         return self
 
     def __exit__(self, kind, error, trace):
-        self.record["status"] = (
-            "finished" if kind is None else "interrupted" if kind is KeyboardInterrupt else "failed"
-        )
+        self.record["status"] = "finished" if kind is None else "interrupted" if kind is KeyboardInterrupt else "failed"
         self.record["finished"] = _now()
         self._save()
         self._lock.close()
@@ -201,9 +199,7 @@ class Run:
                     fix=elsewhere,
                 )
             return
-        owner = (
-            f"the run of {known['model']} with seed {known['seed']} ({known['status']}, {known['started']})"
-        )
+        owner = f"the run of {known['model']} with seed {known['seed']} ({known['status']}, {known['started']})"
         ours = (known["seed"], known["model_sha256"]) == (self.seed, _digest(self._text))
         if not self.resume:
             again = f"`{self._command('--resume')}` to go on with it, or " if ours else ""

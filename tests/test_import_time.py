@@ -13,9 +13,7 @@ def in_new_python(code: str) -> str:
 
 
 def seconds(statement: str) -> float:
-    return float(
-        in_new_python(f"import time\nt = time.perf_counter()\n{statement}\nprint(time.perf_counter() - t)")
-    )
+    return float(in_new_python(f"import time\nt = time.perf_counter()\n{statement}\nprint(time.perf_counter() - t)"))
 
 
 def modules_after(statement: str) -> set[str]:

@@ -111,9 +111,7 @@ def test_files_are_short_and_finished(path):
 
 def test_every_module_begins_with_its_docstring():
     sources = {path: path.read_text() for path in FILES}
-    assert not [
-        path for path, text in sources.items() if text.strip() and not ast.get_docstring(ast.parse(text))
-    ]
+    assert not [path for path, text in sources.items() if text.strip() and not ast.get_docstring(ast.parse(text))]
 
 
 def test_every_room_exists():

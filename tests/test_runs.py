@@ -93,9 +93,7 @@ def test_a_posterior_is_kept_as_netcdf(tmp_path, model):
     with Run(model, tmp_path / "out", resume=True) as run:
         again = run.stage("posterior", lambda: pytest.fail("computed twice"))
     np.testing.assert_array_equal(again["posterior"]["a"], values)
-    np.testing.assert_array_equal(
-        arviz.from_netcdf(tmp_path / "out" / "posterior.nc")["posterior"]["a"], values
-    )
+    np.testing.assert_array_equal(arviz.from_netcdf(tmp_path / "out" / "posterior.nc")["posterior"]["a"], values)
 
 
 def test_a_stage_that_fails_leaves_no_half_written_file(tmp_path, model):

@@ -147,9 +147,7 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def _paragraphs(text: str) -> str:
-    return "".join(
-        f'<p class="lead">{escape(part.strip())}</p>' for part in text.split("\n\n") if part.strip()
-    )
+    return "".join(f'<p class="lead">{escape(part.strip())}</p>' for part in text.split("\n\n") if part.strip())
 
 
 def _verdict(verdict: str, reasons: Iterable[str]) -> str:
@@ -165,9 +163,7 @@ def _verdict(verdict: str, reasons: Iterable[str]) -> str:
 def _facts(facts: Mapping[str, Any]) -> str:
     if not facts:
         return ""
-    cells = (
-        f"<div><dt>{escape(name)}</dt><dd>{escape(number(value))}</dd></div>" for name, value in facts.items()
-    )
+    cells = (f"<div><dt>{escape(name)}</dt><dd>{escape(number(value))}</dd></div>" for name, value in facts.items())
     return f'<dl class="facts">{"".join(cells)}</dl>'
 
 
@@ -191,8 +187,7 @@ def _table(table: pd.DataFrame) -> str:
     words = [table[column].dtype.kind not in "iufc" for column in table.columns]
     label = escape(str(table.index.name or ""))
     head = "".join(
-        f"<th{_word(word)}>{escape(str(column))}</th>"
-        for column, word in zip(table.columns, words, strict=True)
+        f"<th{_word(word)}>{escape(str(column))}</th>" for column, word in zip(table.columns, words, strict=True)
     )
     rows = (
         f"<tr><th>{escape(str(name))}</th>"

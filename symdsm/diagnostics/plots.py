@@ -48,9 +48,7 @@ def _figure(width: float, height: float, rows: int = 1, columns: int = 1):
 def _show(axis, image, low: float, high: float, colours: str = "gray_r"):
     axis.set_facecolor("#f3f4f6")
     axis.patch.set_hatch("////")
-    shown = axis.imshow(
-        np.ma.masked_invalid(image), cmap=colours, vmin=low, vmax=high, interpolation="nearest"
-    )
+    shown = axis.imshow(np.ma.masked_invalid(image), cmap=colours, vmin=low, vmax=high, interpolation="nearest")
     axis.set(xticks=[], yticks=[])
     for side in axis.spines.values():
         side.set_visible(True)
@@ -69,9 +67,7 @@ def images(panels: Mapping[str, np.ndarray], *, spread: Mapping[str, np.ndarray]
         axis.set_title(title)
     figure.colorbar(shown, ax=axes[0, : len(panels)], location="bottom", shrink=0.35, aspect=40, pad=0.04)
     for axis, (title, image) in zip(axes[0, len(panels) :], spread.items(), strict=True):
-        figure.colorbar(
-            _show(axis, image, 0.0, np.nanmax(image), "Blues"), ax=axis, location="bottom", pad=0.04
-        )
+        figure.colorbar(_show(axis, image, 0.0, np.nanmax(image), "Blues"), ax=axis, location="bottom", pad=0.04)
         axis.set_title(title)
     return figure
 
@@ -124,9 +120,7 @@ def svg(figure: Figure) -> str:
 
     buffer = io.StringIO()
     with rc_context(STYLE):
-        figure.savefig(
-            buffer, format="svg", dpi=200, transparent=True, metadata={"Date": None, "Creator": None}
-        )
+        figure.savefig(buffer, format="svg", dpi=200, transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
 
