@@ -1,0 +1,79 @@
+"""What a coupled density tells without an integral: is it Gaussian, and how its normaliser depends on a scale.
+
+If log f(y) = g((y - m)/s) + h(s) for a centre m free of y and s, then with u = (y - m)/s
+
+    log Z = log integral f dy = n log s + h(s) + constant,        d log Z / ds = n/s + h'(s),
+
+n the number of coordinates. The rule is exact for unnormalised and for normalised densities alike (for these it
+gives zero). The centre is the clean array, zero, or what is subtracted from y[i] somewhere in the density.
+"""
+
+import sympy as sp
+
+from symdsm.symbolic.indexed_adjoint import adjoint
+from symdsm.symbolic.indexed_nodes import Axis, axes_of
+
+__all__ = ["is_quadratic", "log_normaliser_derivative"]
+
+
+def is_quadratic(d) -> bool:
+    """Is the log density a quadratic form in y, so that its second derivative is free of y?"""
+    second = [c for first in d.score for c in adjoint(first.seed, d.noisy)]
+    return bool(second) and not any(_holds(sp.expand(c.seed), d.noisy) for c in second)
+
+
+def log_normaliser_derivative(d, symbol):
+    """d log Z / ds of the scale rule, in the symbols of d.expr; None when s is not a scale."""
+    s = d.own(symbol)
+    scaled = sp.IndexedBase("u", real=True)
+    for centre in _centres(d):
+        moved = _substitute(d.expr, d.noisy, lambda index, c=centre: c(index) + s * scaled[index])
+        slope = sp.Add(*(sp.Sum(c.seed, *c.limits) if c.limits else c.seed for c in adjoint(_cleared(moved), s)))
+        rest = _cleared(sp.expand(sp.simplify(slope))) if _holds(slope, scaled) else slope
+        if not _holds(rest, scaled):
+            count = sp.Mul(*d.shapes[d.noisy])
+            return sp.expand(count / s + rest)
+    return None
+
+
+def _holds(e, base):
+    return any(entry.base == base for entry in e.atoms(sp.Indexed))
+
+
+def _centres(d):
+    zero = lambda index: sp.S.Zero  # noqa: E731
+    if isinstance(d.clean, sp.IndexedBase):
+        if len(d.shapes.get(d.clean, ())) == d.event_ndim:
+            yield lambda index: d.clean[index]
+    else:
+        yield lambda index: d.clean
+    yield zero
+    for add in sorted(d.expr.atoms(sp.Add), key=sp.default_sort_key):
+        entries = [t for t in add.args if isinstance(t, sp.Indexed) and t.base == d.noisy]
+        if len(entries) != 1 or not all(isinstance(i, Axis) for i in entries[0].indices):
+            continue
+        rest = entries[0] - add
+        if not _holds(rest, d.noisy) and axes_of(rest) <= set(entries[0].indices):
+            yield lambda index, r=rest, own=entries[0].indices: r.xreplace(dict(zip(own, index, strict=True)))
+
+
+def _substitute(e, base, value):
+    """e with value(index) in place of each entry of the base."""
+    if isinstance(e, sp.Indexed):
+        return value(e.indices) if e.base == base else e
+    if not e.args or not _holds(e, base):
+        return e
+    return e.func(*(_substitute(a, base, value) for a in e.args))
+
+
+def _cleared(e):
+    """e with sums whose terms cancel to zero removed, each summand expanded."""
+    if isinstance(e, sp.Sum):
+        body = _cleared(e.function)
+        return sp.S.Zero if body == 0 else sp.Sum(body, *e.limits)
+    if not e.args or not e.has(sp.Sum, sp.Indexed):
+        return e
+    rebuilt = e.func(*(_cleared(a) for a in e.args))
+    if rebuilt.is_Add or rebuilt.is_Mul or rebuilt.is_Pow:
+        return sp.factor_terms(sp.expand(rebuilt)) if rebuilt.is_Add else rebuilt
+    return rebuilt
