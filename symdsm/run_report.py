@@ -18,6 +18,13 @@ from .errors import RunError
 PICTURES, PICTURE = "report.npz", "picture.png"
 PAGE = "report.html"
 
+LABELS = {
+    "mse_ratio": "squared error, share of the data mean's",
+    "coverage": "coverage of the 90% intervals",
+    "verdict": "verdict, worst of all posteriors",
+    "verdict_plain_nuts": "verdict on plain NUTS",
+}
+
 
 def ingredients(diagnosis: Any, **where: str) -> dict[str, Any]:
     """What run.json keeps of a diagnosis, with the names of the stages and the variable it was about."""
@@ -58,7 +65,7 @@ def write_report(folder: str | Path) -> Path:
         verdict=kept["verdict"],
         reasons=kept["reasons"],
         evidence=Evidence(*_levels(tree, fit), fit.history["step"], {"loss": fit.history["loss"]}),
-        facts={name.replace("_", " "): record[name] for name in record["figures"]},
+        facts={LABELS.get(name, name.replace("_", " ")): record[name] for name in record["figures"]},
         table=_table(kept["table"]),
         listings=_listings(folder, record["kernels"]),
         footer=_footer(record),

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 from .plots import svg
@@ -147,7 +148,12 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def _paragraphs(text: str) -> str:
-    return "".join(f'<p class="lead">{escape(part.strip())}</p>' for part in text.split("\n\n") if part.strip())
+    """Paragraphs apart by an empty line; those that are indented keep their lines."""
+    parts = [part.strip("\n") for part in text.split("\n\n") if part.strip()]
+    return "".join(
+        f"<pre>{escape(dedent(part))}</pre>" if part.startswith(" ") else f'<p class="lead">{escape(part)}</p>'
+        for part in parts
+    )
 
 
 def _verdict(verdict: str, reasons: Iterable[str]) -> str:

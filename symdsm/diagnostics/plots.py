@@ -56,12 +56,12 @@ def _show(axis, image, low: float, high: float, colours: str = "gray_r"):
 
 
 def images(panels: Mapping[str, np.ndarray], *, spread: Mapping[str, np.ndarray] | None = None) -> Figure:
-    """Images side by side: those of `panels` on one grey scale, those of `spread` (sds) each on its own."""
+    """Images side by side: `panels` on the grey scale of the first, those of `spread` (sds) each on its own."""
     spread = dict(spread or {})
     count = len(panels) + len(spread)
     figure, axes = _figure(2.1 * count, 2.5, 1, count)
-    finite = np.concatenate([np.ravel(image)[np.isfinite(np.ravel(image))] for image in panels.values()])
-    low, high = np.quantile(finite, [0.0, 0.995])
+    first = next(iter(panels.values()))
+    low, high = np.nanmin(first), np.nanmax(first)
     for axis, (title, image) in zip(axes[0], panels.items(), strict=False):
         shown = _show(axis, image, low, high)
         axis.set_title(title)

@@ -43,13 +43,13 @@ class ImagePosterior:
         return [
             Picture(
                 "Truth, observation, posterior",
-                "The first three share one grey scale; hatched pixels were not seen. The last is the "
+                "The first three share the grey scale of the truth; hatched pixels were not seen. The last is the "
                 "posterior standard deviation of each pixel.",
                 plots.images(panels, spread={"posterior sd": sd}),
             ),
             Picture(
                 "Eight draws",
-                "Posterior draws, evenly spaced over all chains, on one grey scale.",
+                "Posterior draws, evenly spaced over all chains, on the same grey scale.",
                 plots.draws(some, low=float(np.nanmin(self.truth)), high=float(np.nanmax(self.truth))),
             ),
         ]

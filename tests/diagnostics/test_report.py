@@ -138,11 +138,10 @@ def test_numbers_are_shown_as_readers_want_them(value, shown):
 
 def test_what_was_not_seen_is_hatched_and_does_not_move_the_scale():
     seen, half = np.full((2, 2), 3.0), np.array([[np.nan, 1.0], [np.nan, 5.0]])
-    figure = plots.images({"a": seen, "b": half}, spread={"sd": np.array([[0.0, 2.0], [1.0, 1.0]])})
+    figure = plots.images({"a": half, "b": seen}, spread={"sd": np.array([[0.0, 2.0], [1.0, 1.0]])})
     pictures = [axis.images[0] for axis in figure.axes if axis.images]
-    assert [picture.get_clim()[0] for picture in pictures] == [1.0, 1.0, 0.0]
-    assert pictures[2].get_clim()[1] == 2.0
-    assert pictures[1].get_array().mask.tolist() == [[True, False], [True, False]]
+    assert [picture.get_clim() for picture in pictures] == [(1.0, 5.0), (1.0, 5.0), (0.0, 2.0)]
+    assert pictures[0].get_array().mask.tolist() == [[True, False], [True, False]]
 
 
 def test_the_running_median_ignores_spikes():
