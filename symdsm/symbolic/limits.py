@@ -23,7 +23,7 @@ def _bits(number: sp.Rational) -> int:
     return max(int(number.p).bit_length(), int(number.q).bit_length())
 
 
-def admissible_number(number: sp.Expr) -> sp.Expr:
+def admissible_number(number: sp.Basic) -> sp.Basic:
     """The number itself, if it has at most MAX_BITS bits above and below the line."""
     if isinstance(number, sp.Rational) and _bits(number) > MAX_BITS:
         raise DeclarationError(
