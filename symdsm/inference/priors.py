@@ -1,0 +1,137 @@
+"""A learned density as a NumPyro distribution.
+
+A fit holds an energy U(x; lam), minus the log density of noised data at each trained level lam, up to one constant
+for all levels. `LearnedPrior` has the density
+
+    p(x) proportional to exp(-U(x; lam)),        log p = fit.log_prob where the fit is normalised,
+
+at the level that `noise_level` sets, else at the lowest trained one.
+
+Draws are made by annealed Langevin dynamics (Song & Ermon 2019, arXiv:1907.05600): start from noised data at the
+largest level and move down the trained levels with the steps
+
+    x <- x - h(lam) dU/dx + sqrt(2 h(lam)) n,        h(lam) = eta / E[|d/dy log p(y | x; lam)|^2 / d],
+
+the expectation being the mean squared denoising target at the level: for Gaussian noise h = eta sigma^2. The
+dynamics is not Metropolis-adjusted; its bias is of order eta.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import lax, random
+from jaxtyping import Array, ArrayLike, PRNGKeyArray
+from numpyro.distributions import Distribution, constraints
+from numpyro.distributions.util import validate_sample
+
+from symdsm.errors import EnergyRequired, ParameterError, ShapeError
+
+__all__ = ["LearnedPrior", "noised"]
+
+RUNGS, STEPS, ETA = 40, 20, 0.1
+
+
+def noised(fit, key: PRNGKeyArray, shape: tuple[int, ...], level: ArrayLike) -> Array:
+    """Training examples seen through the fit's kernel at a level; returns (*shape, *event_shape)."""
+    pick, noise = random.split(key)
+    clean = fit.examples[random.randint(pick, shape, 0, fit.examples.shape[0])]
+    return fit.kernel.compile().sample(noise, clean, **_parameters(fit, level))
+
+
+def _parameters(fit, level):
+    return {**fit.params, fit.kernel.level.name: level}
+
+
+class LearnedPrior(Distribution):
+    """The density that `fit` learned, as a NumPyro distribution over arrays of shape `fit.event_shape`.
+
+    `level` fixes the noise level; without it the level is set by `noise_level`, or is the lowest trained one.
+
+    Raises `EnergyRequired` when the network of the fit is a score or a denoiser, `ParameterError` for a level
+    outside the trained range, `ShapeError` when a value has another event shape.
+    """
+
+    arg_constraints = {}
+    pytree_data_fields = ("fit", "level")
+
+    def __init__(self, fit, level: ArrayLike | None = None, *, validate_args: bool | None = None):
+        if not fit.is_energy:
+            raise EnergyRequired(
+                given=f"a fit whose network is a {type(fit.model).__name__}",
+                expected="an energy: a score alone is not a density",
+                fix="train sd.Energy(event_shape, key=key) instead",
+            )
+        if level is not None:
+            _check_level(fit.levels, level)
+        self.fit, self.level = fit, level
+        super().__init__((), tuple(fit.event_shape), validate_args=validate_args)
+
+    @property
+    def support(self):
+        """Real arrays of the event shape."""
+        return constraints.independent(constraints.real, len(self.event_shape))
+
+    @property
+    def current_level(self) -> ArrayLike:
+        """The level at which `log_prob` and `sample` work."""
+        return self.fit.levels.least if self.level is None else self.level
+
+    def at_level(self, level: ArrayLike) -> "LearnedPrior":
+        """The same prior at another noise level."""
+        return LearnedPrior(self.fit, level, validate_args=self._validate_args)
+
+    @validate_sample
+    def log_prob(self, value: Array) -> Array:
+        """-U(value; level), normalised where the fit is; value (*batch, *event_shape) gives (*batch)."""
+        ndim = len(self.event_shape)
+        if jnp.ndim(value) < ndim or jnp.shape(value)[jnp.ndim(value) - ndim :] != self.event_shape:
+            raise ShapeError(
+                given=f"a value of shape {jnp.shape(value)}",
+                expected=f"(*batch, {', '.join(map(str, self.event_shape))}), as the data of the fit",
+                fix="reshape the value, or fit a prior to data of this shape",
+            )
+        if self.fit.normalised:
+            return self.fit.log_prob(value, self.current_level)
+        return -self.fit.energy(value, self.current_level)
+
+    def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Array:
+        """Annealed Langevin draws at the current level; returns (*sample_shape, *event_shape)."""
+        levels = self.fit.levels
+        start, move = random.split(key)
+        n = math.prod(sample_shape)
+        x = noised(self.fit, start, (n,), levels.most)
+        bottom = levels.coordinate(self.current_level)
+        rungs = levels.at(jnp.linspace(1.0, bottom, RUNGS))
+
+        def rung(x, at):
+            level, key = at
+            step = ETA / _target_power(self.fit, random.fold_in(key, 1), level)
+
+            def langevin(x, key):
+                noise = random.normal(key, x.shape, x.dtype)
+                return x + step * self.fit.score(x, level) + jnp.sqrt(2 * step) * noise, None
+
+            return lax.scan(langevin, x, random.split(key, STEPS))[0], None
+
+        x, _ = lax.scan(rung, x, (rungs, random.split(move, RUNGS)))
+        return x.reshape(*sample_shape, *self.event_shape)
+
+
+def _target_power(fit, key, level):
+    """E[|d/dy log p(y | x; level)|^2] per coordinate, over the examples."""
+    _, score = fit.kernel.compile().target(key, fit.examples, **_parameters(fit, level))
+    return jnp.mean(score**2)
+
+
+def _check_level(levels, level):
+    if isinstance(level, jax.core.Tracer):
+        return
+    low, high = sorted((levels.least, levels.most))
+    slack = 1e-5 * (high - low)
+    if not bool(jnp.all((jnp.asarray(level) >= low - slack) & (jnp.asarray(level) <= high + slack))):
+        raise ParameterError(
+            given=f"noise level {level}",
+            expected=f"a level between {low:g} and {high:g}, the range of the fit",
+            fix="choose a level inside, or train on a wider range of levels",
+        )
