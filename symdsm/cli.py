@@ -1,7 +1,7 @@
 """The command line: derive, check, run, report.
 
     symdsm derive "Normal(x, sigma)" --level sigma
-    symdsm check "x*Gamma(L, 1/L)"
+    symdsm check "x*Gamma(L, 1/L) where x > 0"
     symdsm run models/digits.py --out runs/digits
     symdsm report runs/digits
 
@@ -70,8 +70,9 @@ def _declaration(parser: argparse.ArgumentParser) -> None:
 
 def _kernel(options: argparse.Namespace):
     from .kernel import Kernel
+    from .symbolic.grammar import parse_kernel
 
-    return Kernel.from_string(options.expression, clean=options.clean, level=options.level)
+    return Kernel.from_random(*parse_kernel(options.expression, clean=options.clean, level=options.level))
 
 
 def _derive(options: argparse.Namespace) -> None:
