@@ -69,7 +69,7 @@ def emit_score(d: IndexedDensity) -> str:
         else:
             parts.setdefault(place, []).append(fragment)
     total = sp.Add(*(f for f, _ in whole))
-    slices = [(place, sp.Add(*fragments)) for place, fragments in parts.items()]
+    slices = [(place, sp.Add(*fragments)) for place, fragments in sorted(parts.items(), key=str)]
     indices = [f for (_, fragments), _ in slices for f in fragments]
     lines = writer.lines.prepare([total, *indices, *(f for _, f in slices)])
     covers = len(writer.lowering.axes_in(total, tuple(range(d.event_ndim)))) == d.event_ndim
@@ -154,7 +154,10 @@ def _placed(lowering, c, lengths):
             seed, index[dimension] = None, (":", axis)
     if all(text == ":" for text, _ in index):
         return "", fragment, axes
-    return (", ".join(text for text, _ in index), ()), fragment, axes
+    texts = [text for text, _ in index]
+    while texts[-1] == ":":
+        texts.pop()
+    return (", ".join(texts), ()), fragment, axes
 
 
 def _spread(lowering, seed, axes):
@@ -186,8 +189,10 @@ class _Writer:
 
     def function(self, name, body, doc, first=None):
         y, x = first or self.names[self.d.noisy], self.names[self.d.clean]
-        keywords = f", *, {', '.join(self.parameters)}" if self.parameters else ""
-        head = [f"def {name}({y}, {x}, /{keywords}):", f'    """{doc}"""']
+        arrays = {self.names[b] for b in self.d.array_params}
+        typed = [f"{p}: jax.Array" if p in arrays else f"{p}: jax.Array | float" for p in self.parameters]
+        keywords = f", *, {', '.join(typed)}" if typed else ""
+        head = [f"def {name}({y}: jax.Array, {x}: jax.Array, /{keywords}) -> jax.Array:", f'    """{doc}"""']
         lines = [*self._checks(), *body]
         lines = [line for k, line in enumerate(lines) if not self._is_unused(line, lines[k + 1 :])]
         return "\n".join(head + ["    " + line for line in lines]) + "\n"

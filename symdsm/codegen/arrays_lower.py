@@ -157,7 +157,25 @@ class Lowering:
             return e
         if isinstance(e, sp.core.relational.Relational):
             whole = not e.has(sp.Indexed)
-        return e.func(*(self.fragment(a, frame, whole) for a in e.args))
+        lowered = e.func(*(self.fragment(a, frame, whole) for a in e.args))
+        return self._with_residual(lowered) if lowered.is_Add else lowered
+
+    def _with_residual(self, e):
+        """y[1:] - x[1:] as residual[1:], with residual = y - x."""
+        noisy, clean = self.density.noisy, self.density.clean
+        if self.density.shapes.get(clean) != self.density.shapes[noisy]:
+            return e
+        y, x = (self.leaf(self.names[b]) for b in (noisy, clean))
+        for symbol in sorted(e.free_symbols, key=str):
+            leaf = self.leaves.get(symbol)
+            if leaf is None or leaf.source != self.names[noisy] or not leaf.suffix:
+                continue
+            partner = sp.Symbol(self.names[clean] + leaf.suffix, real=True)
+            weight = e.coeff(symbol)
+            if partner in self.leaves and weight.is_Number and e.coeff(partner) == -weight != 0:
+                whole = self.operation("{0}", (y - x,), (), is_call=False)
+                e = e - weight * (symbol - partner) + weight * self.leaf(whole, leaf.suffix, leaf.places)
+        return e
 
     def _cases(self, masks, frame):
         """Masks that exclude each other, as one choice."""

@@ -75,7 +75,9 @@ class Lines:
         """(plain form, number) of a sum, so that a - b, b - a and 2 a - 2 b are one."""
         if not e.is_Add:
             return e, sp.S.One
-        content, e = e.primitive()
+        content = sp.S.One
+        if all(len(t.as_coeff_Mul()[1].args) == 0 for t in e.args):
+            content, e = e.primitive()
         noisy = [t for t in e.args if self._is_noisy(t) or self._is_noisy(-t)]
         flip = self._is_noisy(-noisy[0]) if len(noisy) == 1 else e.could_extract_minus_sign()
         return (sp.Add(*(-t for t in e.args)), -content) if flip else (e, content)
@@ -151,10 +153,12 @@ class Lines:
         text = operation.template
         for key, value in fields.items():
             text = text.replace(f"{{{key}}}", value)
-        if self._uses.get(operation.number, 0) <= 1 and len(text) < _WIDTH * 2 // 3:
+        if text.isidentifier():
+            self._bound[operation.number] = text
+        elif self._uses.get(operation.number, 0) <= 1 and len(text) < _WIDTH * 2 // 3:
             self._bound[operation.number] = text if operation.is_call else f"({text})"
         else:
-            name = self.name("t0")
+            name = self.name(self._meaning(operation.fragments[0]) if operation.template == "{0}" else "t0")
             self.out.append(f"{name} = {text}")
             self._bound[operation.number] = name
         return self._bound[operation.number]
@@ -163,7 +167,7 @@ class Lines:
 def _children(e):
     if e.is_Mul and e.args[0].is_Number and len(e.args) > 2:
         return (sp.Mul(*e.args[1:]),)
-    if e.is_Pow and e.exp in (2, 3, -2, -3) and e.base.args:
+    if e.is_Pow and e.exp in (2, 3, -2, -3):
         return (e.base, e.base)
     if isinstance(e, sp.Piecewise):
         return tuple(a for pair in e.args for a in pair)

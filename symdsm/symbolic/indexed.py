@@ -131,13 +131,13 @@ def derivative_in(d: IndexedDensity, symbol: sp.Symbol) -> sp.Expr:
 
 def _real(raw, noisy, clean):
     """The expression with real positive sizes, and what each base and scalar is to be called inside."""
-    bound, sizes = set(), set()
+    bound, sizes, labels = set(), set(), set()
     for e in raw.atoms(sp.Sum, sp.Product):
         bound |= {limit[0] for limit in e.limits}
         sizes |= {s for limit in e.limits for bounds in limit[1:] for s in bounds.free_symbols}
     for e in raw.atoms(LogDet, Solve):
-        if len(e.args) > 1:
-            sizes |= e.args[1].free_symbols
+        sizes |= e.args[1].free_symbols if len(e.args) > 1 else set()
+        labels |= {e.args[0]}
         for part in e.args[:3]:
             bound |= set(part.variables) if isinstance(part, sp.Lambda) else set()
     bases = {e.base for e in raw.atoms(sp.Indexed)} | {b for b in (noisy, clean) if isinstance(b, sp.IndexedBase)}
@@ -147,7 +147,7 @@ def _real(raw, noisy, clean):
     rename = {s: sp.Symbol(s.name, integer=True, positive=True) for s in sizes}
     for base in sorted(bases, key=str):
         rename[base] = _real_base(base, rename)
-    labels = {b.label for b in bases}
+    labels |= {b.label for b in bases}
     for s in raw.free_symbols - sizes - bound - labels:
         if s.is_Symbol:
             rename[s] = _real_symbol(s)

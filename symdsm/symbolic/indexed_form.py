@@ -137,7 +137,7 @@ class Form:
 
     def _matrix(self, matrix, size, scope):
         if not isinstance(matrix, sp.Lambda):
-            return self.rename.get(matrix, matrix)
+            return sp.Symbol(matrix.name)
         self.sizes |= size.free_symbols
         axes = [self._axis(v.name, 0, size - 1) for v in matrix.variables]
         return sp.Lambda(tuple(axes), self.of(matrix.expr, {**scope, **dict(zip(matrix.variables, axes, strict=True))}))

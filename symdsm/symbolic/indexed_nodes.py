@@ -109,15 +109,19 @@ class LogDet(_RealNode):
 
 
 class Solve(_RealNode):
-    """Element i of the solution z of M z = b: Solve(M, n, Lambda(k, b_k), i, form="positive")."""
+    """Element i of the solution z of M z = b: Solve(M, n, Lambda(k, b_k), i, form="positive").
+
+    A factor of b that does not depend on k is taken out.
+    """
 
     def __new__(cls, matrix, size, rhs, index, form="positive"):
         form = str(form)
         if form not in _FORMS:
             raise ValueError(f"form must be one of {_FORMS}, got {form!r}")
-        if rhs.expr == 0:
+        scale, body = rhs.expr.as_independent(rhs.variables[0], as_Add=False)
+        if scale == 0:
             return sp.S.Zero
-        return super().__new__(cls, matrix, size, rhs, index, Str(form))
+        return scale * super().__new__(cls, matrix, size, sp.Lambda(rhs.variables, body), index, Str(form))
 
     @property
     def form(self) -> str:

@@ -43,14 +43,11 @@ def lengths(expr, ranges, noisy) -> dict:
             )
         for axis, index in enumerate(entry.indices):
             axes[axis].add((extreme(index, ranges, False), extreme(index, ranges, True)))
-    for node in expr.atoms(LogDet, Solve):
+    for node in (*expr.atoms(Solve), *expr.atoms(LogDet)):
         if isinstance(node.args[0], sp.Symbol):
             base = next((b for b in reached if b.label == node.args[0]), sp.IndexedBase(node.args[0]))
-            if isinstance(node, Solve):
-                for axis in reached.setdefault(base, [set(), set()]):
-                    axis.add((sp.S.Zero, node.args[1] - 1))
-            else:
-                reached.setdefault(base, [])
+            for axis in reached.setdefault(base, [set(), set()] if isinstance(node, Solve) else []):
+                axis |= {(sp.S.Zero, node.args[1] - 1)} if isinstance(node, Solve) else set()
     whole = _whole_ranges(expr, ranges)
     return {
         base: _squared([_length(base, k, ends, base == noisy) for k, ends in enumerate(axes)], whole.get(base, set()))

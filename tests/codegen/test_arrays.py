@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("name", CASES)
 def test_value_and_score(name):
     case = CASES[name]
-    y, x, parameters = arrays(case)
+    y, x, parameters = jax.tree.map(jnp.asarray, arrays(case))
     d = density(case)
     log_prob, score = run(emit_log_prob(d)), run(emit_score(d))
 
