@@ -7,7 +7,8 @@
            | ["Matrix" | "ImmutableMatrix", rows, columns, entry, ...]
            | ["Random", distribution, symbol, parameter, ...]
            | ["Function", name]              the function itself, as in change(log)
-           | ["tuple", ...] | ["list", ...] | {..} | "text" | 12 | true | null | ["float", hex]
+           | ["tuple", ...] | ["list", ...] | {..} | ["map", [key, value], ...]
+           | "text" | 12 | true | null | ["float", hex]
     "head!"                                  an object that SymPy's own evaluation would change (2*(x + 1))
 
 Equal objects give equal bytes on every platform: arguments without an order are sorted by their own text,
@@ -148,7 +149,7 @@ class _Writer:
         if isinstance(obj, (tuple, list)):
             return [type(obj).__name__ if type(obj) in (tuple, list) else "tuple", *self.all(obj, depth)]
         if isinstance(obj, dict):
-            return {self.key(key): self.write(value, depth + 1) for key, value in obj.items()}
+            return self.mapping(obj, depth)
         if isinstance(obj, sp.MatrixBase):
             head = "ImmutableMatrix" if isinstance(obj, sp.Basic) else "Matrix"
             return [head, *obj.shape, *self.all(list(obj), depth)]
@@ -156,10 +157,12 @@ class _Writer:
             return ["Function", obj.__name__]
         return self.node(obj, depth)
 
-    def key(self, key: Any) -> str:
-        if not isinstance(key, str):
-            raise _unknown(key)
-        return key
+    def mapping(self, obj: dict, depth: int) -> Any:
+        if all(isinstance(key, str) for key in obj):
+            return {key: self.write(value, depth + 1) for key, value in obj.items()}
+        if not all(isinstance(key, sp.Basic) for key in obj):
+            raise _unknown(obj)
+        return ["map", *(self.all((key, obj[key]), depth) for key in sorted(obj, key=self.sort_key))]
 
     def all(self, objs, depth: int) -> list:
         return [self.write(each, depth + 1) for each in objs]
@@ -283,6 +286,12 @@ class _Reader:
             raise _malformed(f"{str(tree)[:60]!a} inside an expression")
         return built
 
+    def mapping(self, parts: list, depth: int) -> dict:
+        pairs = [(self.symbolic(key, depth + 1), self.read(value, depth + 1)) for key, value in parts]
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("a key occurs twice")
+        return dict(pairs)
+
     def values(self, parts: list, depth: int) -> list:
         return [self.read(part, depth + 1) for part in parts]
 
@@ -354,5 +363,6 @@ _OWN = {
     "Function": lambda reader, parts, depth: FUNCTIONS[parts[0]],
     "tuple": lambda reader, parts, depth: tuple(reader.values(parts, depth)),
     "list": lambda reader, parts, depth: reader.values(parts, depth),
+    "map": _Reader.mapping,
     "float": lambda reader, parts, depth: float.fromhex(*parts),
 }

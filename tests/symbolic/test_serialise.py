@@ -47,6 +47,7 @@ TREES = {
     "log det": indexed_nodes.LogDet(P.label),
     "infinite": (sp.oo, -sp.oo, sp.true, sp.false),
     "containers": ("density", {"f": x + 1, "level": None, "log": True}, [s, 3, 0.1], ("a b", ())),
+    "map": {x: y, s: st.Normal("v0", 0, s)},
     "function": ("change", sp.log),
 }
 
@@ -116,7 +117,7 @@ def test_bytes_do_not_depend_on_the_hash_seed():
         (sp.MatrixSymbol("M", 2, 2), "MatrixSymbol"),
         (st.Poisson("p", 3), "RandomSymbol"),
         (object(), "object"),
-        ({1: x}, "int"),
+        ({1: x}, "a dict"),
         (sp.Symbol("x); import os"), "identifier"),
         (sp.I * x, "ImaginaryUnit"),
     ],
@@ -154,6 +155,7 @@ ATTACKS = [
     ["Random", "NormalDistribution", ["Integer", "1"], ["Integer", "0"], ["Integer", "1"]], [["Add"], 1], [1, 2],
     ["Interval", ["pi"]], ["Sum", ["Symbol", "x", {}]], ["Piecewise", ["Integer", "1"]], ["pi", 1], ["Lambda", ["pi"]],
     ["Basic", ["pi"]], ["Symbol!", "x", {}], ["Dummy", "d", {}, None], ["Dummy", "d", {}, [1]], 2**5000, ["str", "x"],
+    ["map", [["pi"]]], ["map", [["pi"], 1], [["pi"], 2]], ["map", ["x", 1]],
     ["Indexed", ["Symbol", "x", {}]], ["ExprCondPair"], ["And", ["Integer", "2"], ["Integer", "3"]],
 ]  # fmt: skip
 
