@@ -24,12 +24,14 @@ from collections.abc import Callable
 import sympy as sp
 
 from symdsm.symbolic.budget import OutOfTime, bounded
+from symdsm.symbolic.moments import probe
 from symdsm.symbolic.nodes_elementary import Expm1
 from symdsm.symbolic.nodes_incomplete import LogGammaP
 
 __all__ = ["Modes", "NoClosedForm", "accumulate", "integral", "is_zero", "modes", "spread_of", "value"]
 
 SECONDS = 2.0
+LONG = 60
 
 Modes = dict[tuple[int, sp.Expr], sp.Matrix]
 
@@ -42,6 +44,9 @@ def is_zero(expr: sp.Expr) -> bool:
     """Is the expression zero as a formula? Undecided counts as no."""
     if expr.is_zero is not None:
         return expr.is_zero
+    here = probe(expr, 1)
+    if here.is_number and abs(here) > 1e-20:
+        return False
     try:
         return bounded(SECONDS, sp.simplify, expr) == 0
     except OutOfTime:
@@ -169,6 +174,8 @@ def _integrated(sides: list, source: sp.Matrix, r: sp.Symbol, tau: sp.Expr) -> s
 def _reduced(entry: sp.Expr) -> sp.Expr:
     if entry.is_number:
         return sp.radsimp(sp.expand(entry))
+    if sp.count_ops(entry) > LONG:
+        return entry
     shorter = sp.factor_terms(sp.expand(entry))
     return min((entry, shorter), key=sp.count_ops)
 

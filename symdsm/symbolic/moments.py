@@ -20,9 +20,9 @@ import sympy as sp
 from symdsm.symbolic.budget import OutOfTime, bounded
 from symdsm.symbolic.nodes_elementary import Expm1
 
-__all__ = ["check_moments", "tidy"]
+__all__ = ["check_moments", "probe", "tidy"]
 
-DIGITS, TOLERANCE, POINTS = 40, 1e-20, 3
+DIGITS, TOLERANCE, POINTS = 40, 1e-20, 2
 
 
 def check_moments(mean, covariance, matrix, offset, noise, start, spread, t) -> str | None:
@@ -56,6 +56,13 @@ def check_moments(mean, covariance, matrix, offset, noise, start, spread, t) -> 
     return None if reached else "singular"
 
 
+def probe(expr: sp.Expr | sp.MatrixBase, seed: int) -> sp.Expr | sp.MatrixBase:
+    """The value at a random admissible point: the same point for the same symbols and seed."""
+    draw = random.Random(seed)
+    point = {s: _admissible(s, draw) for s in sorted(expr.free_symbols, key=str)}
+    return expr.xreplace(point).evalf(DIGITS)
+
+
 def _admissible(symbol: sp.Symbol, draw: random.Random) -> sp.Expr:
     if symbol.is_integer:
         value = sp.Integer(draw.randint(1, 4))
@@ -84,12 +91,19 @@ def _agree(left: sp.Matrix, right: sp.Matrix, tolerance: float) -> bool:
 def tidy(entry: sp.Expr, tau: sp.Symbol) -> sp.Expr:
     """The same entry, as a product where its exponentials share one rate; value unchanged."""
     grown = entry.atoms(Expm1)
-    if len(grown) < 2:
+    if len(grown) < 2 or not _one_rate([e.args[0] for e in grown]):
         return entry
     try:
         return bounded(1.0, _factored, entry, tau)
     except (OutOfTime, sp.PolynomialError):
         return entry
+
+
+def _one_rate(exponents: list[sp.Expr]) -> bool:
+    """Do the exponents look like multiples of each other, at two points?"""
+    whole = sp.Matrix(exponents)
+    first, second = (probe(whole, seed) for seed in (1, 2))
+    return all(abs(a * second[0] - b * first[0]) < 1e-20 for a, b in zip(first, second, strict=True))
 
 
 def _factored(entry: sp.Expr, tau: sp.Symbol) -> sp.Expr:
