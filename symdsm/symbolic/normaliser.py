@@ -1,0 +1,193 @@
+"""Is a declared density normalised, and if not, what factor is missing?
+
+A density f(y; x, theta) may lack any factor without y. The score does not see it; the level score, the NumPyro
+distribution and the evidence do. In this order, each found factor being compared with Z = integral f dy by
+quadrature at random admissible points before it is used:
+
+    scale       f(y) dy = e^c g(u) du with u free of x and of the scale (symbolic/reduction.py):  log Z = c + log Z_g
+    pivot       g du is a gamma or a beta-prime law in some r = r(u) (symbolic/pivot.py)
+    constant    Z_g without parameters is a number, named where it is a rational times powers of 2 and pi
+    table       exp(k cos u) over a circle: Z = 2 pi I_0(k)
+    integrate   SymPy, within a time budget
+
+The reduction also gives the declaration its noise, so that samples and targets come from u.
+"""
+
+from dataclasses import replace
+
+import mpmath
+import sympy as sp
+
+from symdsm.errors import DeclarationError
+from symdsm.symbolic.budget import OutOfTime, bounded
+from symdsm.symbolic.logs import exact_log
+from symdsm.symbolic.nodes import LogBesselI, plain
+from symdsm.symbolic.pivot import find_pivot
+from symdsm.symbolic.probe import numeric, probes
+from symdsm.symbolic.quadrature import break_points, integrals
+from symdsm.symbolic.reduction import reduce_to_noise
+
+__all__ = ["find_normaliser"]
+
+_SECONDS = 1.0
+_TOLERANCE = 1e-8
+_FAILURES = (OutOfTime, NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, KeyError)
+
+
+def find_normaliser(declaration):
+    """The declaration with `normalised` decided and, where they were found, the missing factor and the noise put in.
+
+    Raises DeclarationError for a density that is negative somewhere, or whose integral is infinite or zero.
+    """
+    points = probes(declaration, 3)
+    _check_sign(declaration, points)
+    reduction = reduce_to_noise(declaration)
+    values = [_mass(declaration.log_density, declaration.noisy, declaration.support, p) for p in points]
+    _check_mass(declaration, points, values)
+    known = [(p, v) for p, v in zip(points, values, strict=True) if v is not None and mpmath.isfinite(v)]
+    if not known:
+        return replace(declaration, normalised=None)
+    log_z = _log_z(declaration, reduction, known)
+    if log_z is None:
+        return replace(declaration, normalised=False)
+    if log_z != 0:
+        declaration = replace(declaration, log_density=declaration.log_density - log_z)
+    noise = None if reduction is None else reduction.noise(log_z - reduction.shift)
+    return replace(declaration, normalised=True, noise=noise)
+
+
+def _log_z(declaration, reduction, known) -> sp.Expr | None:
+    """The first candidate that agrees with every known value."""
+    if all(abs(v - 1) < _TOLERANCE for _, v in known):
+        return sp.S.Zero
+    for candidate in _candidates(declaration, reduction, known):
+        if candidate is not None and _agrees(candidate, known):
+            return candidate
+    return None
+
+
+def _candidates(declaration, reduction, known):
+    if reduction is None:
+        log_f, u, support, shift = declaration.log_density, declaration.noisy, declaration.support, sp.S.Zero
+    else:
+        log_f, u, support, shift = reduction.log_g, reduction.variable, reduction.support, reduction.shift
+    if not log_f.free_symbols - {u}:
+        number = _mass(log_f, u, support, {})
+        yield None if number is None else shift + sp.log(_named(number))
+    pivot = find_pivot(log_f, u, support)
+    yield None if pivot is None else shift + pivot.log_mass
+    yield _table(log_f, u, support, shift)
+    yield _integrated(log_f, u, support, shift)
+
+
+def _mass(log_density, variable, support, point):
+    """Z at one point; inf where it diverges, None where it is not known."""
+    if not isinstance(support, (sp.Interval, type(sp.S.Reals))):
+        return None
+    symbols = list(point)
+    low, high = (mpmath.mpmathify(numeric(e, symbols)(*point.values())) for e in (support.inf, support.sup))
+    if not mpmath.mpf(low) < mpmath.mpf(high):
+        return None
+    breaks = break_points(log_density, variable, point, low, high)
+    values = {s: sp.Float(v, 25) for s, v in point.items()}
+    rest, own = log_density.xreplace(values).as_independent(variable, as_Add=True)
+    total = integrals(numeric(own, [variable]), [lambda y: 1], breaks)
+    return None if total is None else total[0] * mpmath.exp(numeric(rest, [])())
+
+
+def _check_sign(declaration, points) -> None:
+    kind, f, *_, log = declaration.source
+    if kind != "density" or log:
+        return
+    y = declaration.noisy
+    real_y = sp.Symbol(y.name, real=True)
+    value = numeric(f, [y, *points[0]]) if points else None
+    inside = numeric(declaration.inside, [real_y, *points[0]]) if points else None
+    for p in points:
+        for k in range(1, 24):
+            at = _spread(k / 24, declaration.support, p)
+            try:
+                number = value(at, *p.values()) if inside(at, *p.values()) else 0
+            except (ArithmeticError, ValueError, TypeError):
+                continue
+            if mpmath.re(number) < 0:
+                shown = ", ".join(f"{s} = {v:.3g}" for s, v in [(y, float(at)), *p.items()])
+                raise DeclarationError(
+                    given=f"a density that is negative: {f} is {float(mpmath.re(number)):.3g} at {shown}",
+                    expected="a density that is nowhere negative on its support",
+                    fix="pass log=True if this is a log density, or a support on which it is positive",
+                )
+
+
+def _spread(q, support, point):
+    """The q-quantile of some law that fills the support."""
+    low, high = support.inf, support.sup
+    low, high = (numeric(e, list(point))(*point.values()) for e in (low, high))
+    if mpmath.isinf(low) and mpmath.isinf(high):
+        return mpmath.tan(mpmath.pi * (q - 0.5)) * 2
+    if mpmath.isinf(high):
+        return low + mpmath.mpf(q) / (1 - q)
+    return high - mpmath.mpf(1 - q) / q if mpmath.isinf(low) else low + (high - low) * q
+
+
+def _check_mass(declaration, points, values) -> None:
+    settled = [v for v in values if v is not None]
+    if not settled or len(settled) < len(values):
+        return
+    for word, bad in (("infinite", mpmath.isinf), ("zero", lambda v: v == 0)):
+        if all(bad(v) for v in settled):
+            shown = ", ".join(f"{s} = {v:.3g}" for s, v in points[0].items())
+            raise DeclarationError(
+                given=f"a density whose integral over {declaration.noisy} in {declaration.support} is {word} "
+                f"(tried at {shown})",
+                expected="a finite, positive integral",
+                fix="check the signs of the exponents, the support, and log=True for a log density",
+            )
+
+
+def _agrees(log_z, known) -> bool:
+    for point, value in known:
+        try:
+            number = mpmath.mpmathify(numeric(log_z, list(point))(*point.values()))
+        except (ArithmeticError, ValueError, TypeError, NameError):
+            return False
+        if not mpmath.isfinite(number) or abs(mpmath.exp(number) / value - 1) > 1e-7:
+            return False
+    return True
+
+
+def _named(number) -> sp.Expr:
+    """A rational times half powers of 2 and pi where the number is one; else its first thirty digits."""
+    with mpmath.workdps(30):
+        for halves in (0, 1, 2, -1, -2):
+            for twos in (0, 1):
+                rest = number / mpmath.pi ** (mpmath.mpf(halves) / 2) / mpmath.sqrt(2) ** twos
+                for q in (1, 2, 3, 4, 6, 8, 12, 15, 16):
+                    if abs(rest * q - mpmath.nint(rest * q)) < 1e-14 * abs(rest) and abs(rest * q) < 1000:
+                        exact = sp.Rational(int(mpmath.nint(rest * q)), q)
+                        return exact * sp.pi ** sp.Rational(halves, 2) * sp.sqrt(2) ** twos
+        return sp.Float(number, 30)
+
+
+def _table(log_f, u, support, shift) -> sp.Expr | None:
+    """exp(k cos(u - m) + const) over one period."""
+    if not (support.inf.is_finite and support.sup.is_finite) or support.sup - support.inf != 2 * sp.pi:
+        return None
+    rest, own = sp.expand(log_f).as_independent(u, as_Add=True)
+    k, m = sp.Wild("k", exclude=[u]), sp.Wild("m", exclude=[u])
+    for shape in (k * sp.cos(u - m), k * sp.cos(m - u), k * sp.cos(u)):
+        found = own.match(shape)
+        if found and found[k].is_positive:
+            return shift + rest + sp.log(2 * sp.pi) + LogBesselI(0, found[k])
+    return None
+
+
+def _integrated(log_f, u, support, shift) -> sp.Expr | None:
+    density = sp.powsimp(sp.expand_power_exp(sp.exp(plain(log_f))))
+    try:
+        z = bounded(_SECONDS, lambda: sp.integrate(density, (u, support.inf, support.sup), conds="none"))
+    except _FAILURES:
+        return None
+    if z.has(sp.Integral, sp.zoo, sp.nan, sp.oo, sp.polar_lift) or u in z.free_symbols:
+        return None
+    return shift + exact_log(z)
