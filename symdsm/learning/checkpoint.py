@@ -21,7 +21,7 @@ from symdsm.errors import FitError
 
 __all__ = ["array_digest", "fill", "leaves", "read", "write"]
 
-_FORMAT = 1
+_FORMAT = "symdsm-1"
 
 
 def array_digest(*arrays: np.ndarray) -> str:

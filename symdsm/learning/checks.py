@@ -27,6 +27,7 @@ __all__ = [
     "affine_in_clean",
     "check_data",
     "check_denoiser",
+    "check_event",
     "check_pair",
     "check_params",
     "check_support",
@@ -125,7 +126,7 @@ def check_validity(kernel: KernelLike, params: Mapping, levels: Levels | None, u
             )
 
 
-def check_pair(net, objective: str, kernel: KernelLike, noise_shape: tuple[int, ...]) -> None:
+def check_pair(net, objective: str, kernel: KernelLike) -> None:
     """That network, objective and kernel go together."""
     if objective not in OBJECTIVES:
         raise FitError(
@@ -151,6 +152,10 @@ def check_pair(net, objective: str, kernel: KernelLike, noise_shape: tuple[int, 
             expected="a kernel declared with level=...",
             fix='declare the level, or use objective="dsm"',
         )
+
+
+def check_event(net, noise_shape: tuple[int, ...]) -> None:
+    """That the network takes one noisy event; or `ShapeError`."""
     if tuple(net.event_shape) != noise_shape:
         raise ShapeError(
             given=f"a network for events of shape {tuple(net.event_shape)}",

@@ -84,6 +84,7 @@ def fit(
     _positive(steps=steps, batch_size=batch_size, learning_rate=learning_rate, clip=clip)
     if not 0 <= validation < 1:
         raise ParameterError(given=f"validation={validation}", expected="a share in [0, 1)", fix="try 0.1")
+    checks.check_pair(net, objective, kernel)
     checks.check_params(kernel, params, levels)
     checks.check_validity(kernel, params, levels, unchecked)
     clean = jnp.asarray(checks.check_data(data), dtype=float)
@@ -91,7 +92,7 @@ def fit(
     level_name = None if kernel.level is None else kernel.level.name
     noise = Noise(values, levels, level_name, kernel.event_ndim > 0, kernel.compile())
     half = jnp.asarray(0.5, clean.dtype)
-    checks.check_pair(net, objective, kernel, jax.eval_shape(noise.sample, key, clean[0], half).shape)
+    checks.check_event(net, jax.eval_shape(noise.sample, key, clean[0], half).shape)
     keys = jax.random.split(key, 5)
     checks.check_support(noise, clean, keys[0])
     affine = checks.affine_in_clean(noise, clean, keys[0])

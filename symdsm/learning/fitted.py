@@ -86,11 +86,11 @@ class Fit(eqx.Module):
                 expected="a fit of an energy",
                 fix="train sd.Energy(event_shape, key=key)",
             )
-        return self._batched(self.potential.energy, x, level)
+        return self._batched(_energy, x, level)
 
     def score(self, x: ArrayLike, level: ArrayLike | None = None) -> Array:
         """grad log q(x; level), of x's shape."""
-        return self._batched(self.potential.score, x, level)
+        return self._batched(_score, x, level)
 
     def log_prob(self, x: ArrayLike, level: ArrayLike | None = None) -> Array:
         """log q, normalised; shape of the batch. `EnergyRequired` or `FitError` where there is none."""
@@ -106,19 +106,14 @@ class Fit(eqx.Module):
     def denoise(self, x: ArrayLike, level: ArrayLike | None = None) -> Array:
         """E[clean | x], of x's shape; `DerivationError` unless the kernel's score is affine in clean."""
         if isinstance(self.potential, DenoiserPotential):
-            return self._batched(self.potential.denoise, x, level)
+            return self._batched(_estimate, x, level)
         if not self.affine:
             raise DerivationError(
                 given="a kernel whose score is not affine in the clean variable",
                 expected="Gaussian-type noise, for which the score alone gives E[x | y]",
                 fix="draw from the posterior with sd.sample instead",
             )
-        noise, centre = self.potential.noise, self.potential.scaling.centre
-
-        def one(y, u):
-            return posterior_mean(noise, self.potential.score(y, u), y, centre, u)
-
-        return self._batched(one, x, level)
+        return self._batched(_solved, x, level)
 
     def _batched(self, function: Callable, x: ArrayLike, level: ArrayLike | None) -> Array:
         dtype = self.potential.scaling.centre.dtype
@@ -138,10 +133,11 @@ class Fit(eqx.Module):
             )
         u = jnp.zeros(()) if level is None else self.levels.coordinate(jnp.asarray(level, dtype))
         if not batch and u.ndim == 0:
-            return function(x.astype(dtype), u.astype(dtype))
+            return _one(function, self.potential, x.astype(dtype), u.astype(dtype))
         shape = jnp.broadcast_shapes(batch, u.shape)
         flat = jnp.broadcast_to(x, shape + event).reshape((-1,) + event).astype(dtype)
-        out = jax.vmap(function)(flat, jnp.broadcast_to(u, shape).reshape(-1).astype(dtype))
+        u = jnp.broadcast_to(u, shape).reshape(-1).astype(dtype)
+        out = _many(function, self.potential, flat, u)
         return out.reshape(shape + out.shape[1:])
 
     def save(self, path: str | os.PathLike) -> None:
@@ -153,6 +149,32 @@ class Fit(eqx.Module):
             "affine": self.affine,
         }
         storage.save(path, self.potential, self.examples, self.history, self.kernel, facts)
+
+
+def _energy(potential, y, u):
+    return potential.energy(y, u)
+
+
+def _score(potential, y, u):
+    return potential.score(y, u)
+
+
+def _estimate(potential, y, u):
+    return potential.denoise(y, u)
+
+
+def _solved(potential, y, u):
+    return posterior_mean(potential.noise, potential.score(y, u), y, potential.scaling.centre, u)
+
+
+@eqx.filter_jit
+def _one(function, potential, y, u):
+    return function(potential, y, u)
+
+
+@eqx.filter_jit
+def _many(function, potential, y, u):
+    return jax.vmap(function, (None, 0, 0))(potential, y, u)
 
 
 def load(path: str | os.PathLike, rebuild: Callable[[str], KernelLike], net: eqx.Module | None = None) -> Fit:

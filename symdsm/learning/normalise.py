@@ -53,7 +53,7 @@ def level_balanced(potential: EnergyPotential, data: Array, key: PRNGKeyArray, d
 
     u = nodes(_LEVELS)
     slopes = np.asarray([slope(potential, jnp.asarray(t, data.dtype)) for t in u])
-    correction = Curve.through(u, -slopes, _DEGREE).integral()
+    correction = Curve.with_slope(u, -slopes, _DEGREE)
     return eqx.tree_at(lambda p: p.offset, potential, potential.offset + correction)
 
 

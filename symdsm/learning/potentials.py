@@ -117,5 +117,5 @@ def potential_of(net: eqx.Module, noise: Noise, scaling: Scaling, data: Array, k
         return EnergyPotential(net, noise, scaling, Curve(jnp.zeros(1, data.dtype)))
     if isinstance(net, AbstractScore):
         return ScorePotential(net, noise, scaling)
-    skip, residue = linear_estimate(noise, scaling, data, key)
+    skip, residue = linear_estimate(noise, data, key)
     return DenoiserPotential(net, noise, scaling, skip, residue)

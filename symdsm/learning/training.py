@@ -110,7 +110,8 @@ def _make_chunk(potential: Potential, objective: Objective, settings: Settings):
 
         (value, each), slope = jax.value_and_grad(loss, has_aux=True)(state.params)
         bad = ~jnp.isfinite(each)
-        broken = bad.any() | ~jnp.isfinite(optax.global_norm(slope))
+        finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(slope)])
+        broken = bad.any() | ~finite.all()
         where = jnp.stack([u[jnp.argmax(jnp.where(bad, jnp.inf, each))], broken.astype(u.dtype)])
         update, optimiser_state = optimiser.update(slope, state.optimiser, state.params)
         params = optax.apply_updates(state.params, update)
