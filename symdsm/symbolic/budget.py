@@ -9,12 +9,14 @@ interrupt Python code only: one C call (the power of two large integers) runs to
 limited separately, in `symdsm.symbolic.limits`. Budgets nest; an outer one that ends first wins. A timer
 and a handler set by somebody else are put back with the time that they had left.
 
-The interruption is a BaseException, because SymPy catches `Exception` in places, and it is repeated until it
-arrives. A result of SymPy's own cache may stay incomplete after it ("unknown"), never wrong.
+The interruption is a BaseException, because SymPy catches `Exception` in places, and it is repeated until
+it arrives: a destructor, where Python drops every exception, may swallow the first. A result of SymPy's
+own cache may stay incomplete after it ("unknown"), never wrong.
 """
 
 import ctypes
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -52,6 +54,13 @@ def _by_signal(seconds: float | int, function: Callable, args: tuple) -> Any:
     foreign_left, foreign_every = signal.setitimer(signal.ITIMER_REAL, 0)
     began = time.monotonic()
     foreign_handler = signal.signal(signal.SIGALRM, _interrupt)
+    foreign_hook = sys.unraisablehook
+
+    def quiet(report) -> None:
+        if not isinstance(report.exc_value, _Interruption):
+            foreign_hook(report)
+
+    sys.unraisablehook = quiet
     _open.append(own)
     try:
         try:
@@ -68,6 +77,7 @@ def _by_signal(seconds: float | int, function: Callable, args: tuple) -> Any:
             raise
         raise OutOfTime(f"{getattr(function, '__name__', function)} took more than {seconds:g} s") from None
     finally:
+        sys.unraisablehook = foreign_hook
         signal.signal(signal.SIGALRM, foreign_handler)
         if _open:
             _arm()

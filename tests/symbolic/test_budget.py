@@ -96,3 +96,17 @@ def test_foreign_timer_and_handler_are_put_back():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def test_interruption_inside_a_destructor_comes_again_without_noise(capsys):
+    class Slow:
+        def __del__(self):
+            time.sleep(0.2)
+
+    def body():
+        Slow()
+        forever()
+
+    with pytest.raises(OutOfTime):
+        bounded(0.05, body)
+    assert "Interruption" not in capsys.readouterr().err
