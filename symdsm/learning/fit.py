@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
 from symdsm.errors import ParameterError
-from symdsm.learning import checkpoint as files
+from symdsm.learning import arrays as files
 from symdsm.learning import checks
 from symdsm.learning.fitted import Fit
 from symdsm.learning.levels import Levels

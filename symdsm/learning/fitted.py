@@ -28,7 +28,7 @@ from symdsm.learning.potentials import DenoiserPotential, EnergyPotential, Poten
 from symdsm.learning.protocols import KernelLike
 from symdsm.learning.training import History
 
-__all__ = ["Fit", "load"]
+__all__ = ["Fit"]
 
 
 class Fit(eqx.Module):
@@ -175,13 +175,3 @@ def _one(function, potential, y, u):
 @eqx.filter_jit
 def _many(function, potential, y, u):
     return jax.vmap(function, (None, 0, 0))(potential, y, u)
-
-
-def load(path: str | os.PathLike, rebuild: Callable[[str], KernelLike], net: eqx.Module | None = None) -> Fit:
-    """The fit that `Fit.save` wrote to the folder `path`.
-
-    `rebuild` makes the kernel from its JSON; `net` is a network of the saved type and size, needed only for
-    types that symdsm does not ship. Raises `FitError` for a folder that holds no fit, or another network's.
-    """
-    potential, examples, history, kernel, facts = storage.load(path, rebuild, net)
-    return Fit(potential=potential, examples=examples, history=history, kernel=kernel, **facts)

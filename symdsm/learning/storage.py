@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from symdsm.errors import FitError
-from symdsm.learning import checkpoint as files
+from symdsm.learning import arrays as files
 from symdsm.learning.curves import Curve
 from symdsm.learning.levels import Levels
 from symdsm.learning.networks import Denoiser, Energy, Score
@@ -59,7 +59,7 @@ def save(
 def load(
     path: str | os.PathLike, rebuild: Callable[[str], KernelLike], net: eqx.Module | None
 ) -> tuple[Potential, Array, History, KernelLike, dict[str, Any]]:
-    """(potential, examples, history, kernel, facts) from `path`; see `symdsm.learning.fitted.load`."""
+    """(potential, examples, history, kernel, facts) from `path`; see `symdsm.learning.checkpoint.load_fit`."""
     arrays, meta = files.read(path)
     if meta.get("what") != "fit":
         raise FitError(

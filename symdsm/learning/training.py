@@ -26,7 +26,7 @@ from jaxtyping import Array, PRNGKeyArray
 from tqdm.auto import tqdm
 
 from symdsm.errors import FitError
-from symdsm.learning import checkpoint as files
+from symdsm.learning import arrays as files
 from symdsm.learning.potentials import Potential
 
 __all__ = ["History", "Settings", "train"]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from symdsm.errors import DerivationError, EnergyRequired, FitError, ParameterError, ShapeError
+from symdsm.learning.checkpoint import load_fit
 from symdsm.learning.fit import fit
-from symdsm.learning.fitted import load
 from symdsm.learning.levels import geometric
 from symdsm.learning.networks import Denoiser, Energy, Score
 from tests.learning.doubles import GaussianKernel
@@ -92,14 +92,14 @@ def test_what_a_fit_tells(trained):
 
 def test_save_and_load_give_the_same_numbers(trained, tmp_path):
     trained.save(tmp_path)
-    again = load(tmp_path, lambda text: GaussianKernel())
+    again = load_fit(tmp_path, lambda text: GaussianKernel())
     x = jnp.asarray([[0.3, -0.2]])
     np.testing.assert_array_equal(again.log_prob(x, 0.5), trained.log_prob(x, 0.5))
     np.testing.assert_array_equal(again.examples, trained.examples)
     np.testing.assert_array_equal(again.history["loss"], trained.history["loss"])
     assert again.levels == trained.levels and again.normalised
     with pytest.raises(FitError, match="arrays"):
-        load(tmp_path, lambda text: GaussianKernel(), net=Energy((2,), key=jax.random.key(0), depth=3))
+        load_fit(tmp_path, lambda text: GaussianKernel(), net=Energy((2,), key=jax.random.key(0), depth=3))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from symdsm.errors import FitError
-from symdsm.learning import checkpoint, training
+from symdsm.learning import arrays, training
 from symdsm.learning.fit import fit
 from symdsm.learning.levels import geometric
 from symdsm.learning.networks import AbstractScore, Score
@@ -85,7 +85,7 @@ def test_a_full_disk_warns_and_training_goes_on(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr(arrays.os, "fsync", full)
     with pytest.warns(UserWarning, match="training goes on"):
         assert not run(checkpoint=tmp_path).interrupted
 

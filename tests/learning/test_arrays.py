@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from symdsm.errors import FitError
-from symdsm.learning import checkpoint as files
+from symdsm.learning import arrays as files
 
 
 def test_round_trip_and_replacement_leave_one_pair(tmp_path):
