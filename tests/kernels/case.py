@@ -53,9 +53,7 @@ class Case:
         for x in self.clean:
             (low, high), (middle, iqr) = self.edges(x, params), self.spread(x, params)
             far = [middle + sign * k * iqr for k in FAR for sign in (-1, 1)]
-            near = [
-                edge + side * NEAR_EDGE * iqr for edge, side in ((low, 1), (high, -1)) if np.isfinite(edge)
-            ]
+            near = [edge + side * NEAR_EDGE * iqr for edge, side in ((low, 1), (high, -1)) if np.isfinite(edge)]
             found += [(y, x) for y in far + near if low < y < high]
         return found
 

@@ -12,8 +12,9 @@ from scipy.special import expit, logit
 
 import symdsm as sd
 from tests.kernels.case import Case
-from tests.oracles.densities import FAMILIES, normal
+from tests.oracles.densities import FAMILIES
 from tests.oracles.laws import Bisected, ClosedForm, Image, affine
+from tests.oracles.unbounded import normal
 
 LINE = (-1.3, 0.4, 7.5)
 HALF_LINE = (0.3, 1.0, 12.0)
@@ -279,9 +280,7 @@ ROWS = [
         "wrapped_cauchy",
         density((1 - r**2) / (2 * sp.pi * (1 + r**2 - 2 * r * sp.cos(y_real - real))), real, _turn, r),
         TURN,
-        lambda y, x, p: mp.log(
-            (1 - p["r"] ** 2) / (2 * mp.pi * (1 + p["r"] ** 2 - 2 * p["r"] * mp.cos(y - x)))
-        ),
+        lambda y, x, p: mp.log((1 - p["r"] ** 2) / (2 * mp.pi * (1 + p["r"] ** 2 - 2 * p["r"] * mp.cos(y - x)))),
         lambda x, p: cut(
             ClosedForm(
                 lambda y: (

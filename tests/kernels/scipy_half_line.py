@@ -24,14 +24,7 @@ def triangle(m, z, p):
 def argus(m, z, p):
     c = p.chi
     mass = m.erf(c / m.sqrt(2)) / 2 - c * m.exp(-(c**2) / 2) / m.sqrt(2 * m.pi)
-    return (
-        3 * m.log(c)
-        - m.log(2 * m.pi) / 2
-        - m.log(mass)
-        + m.log(z)
-        + m.log(1 - z**2) / 2
-        - c**2 * (1 - z**2) / 2
-    )
+    return 3 * m.log(c) - m.log(2 * m.pi) / 2 - m.log(mass) + m.log(z) + m.log(1 - z**2) / 2 - c**2 * (1 - z**2) / 2
 
 
 FORM = "scale"
@@ -65,9 +58,7 @@ ROWS = [
     row(
         "genhalflogistic",
         FORM,
-        lambda m, z, p: (
-            m.log(2) + (1 / p.c - 1) * m.log(1 - p.c * z) - 2 * m.log(1 + (1 - p.c * z) ** (1 / p.c))
-        ),
+        lambda m, z, p: m.log(2) + (1 / p.c - 1) * m.log(1 - p.c * z) - 2 * m.log(1 + (1 - p.c * z) ** (1 / p.c)),
         between(0, lambda m, p: 1 / p.c),
         c=0.4,
     ),
@@ -115,9 +106,7 @@ ROWS = [
     row(
         "nakagami",
         FORM,
-        lambda m, z, p: (
-            m.log(2) + p.nu * m.log(p.nu) - m.loggamma(p.nu) + (2 * p.nu - 1) * m.log(z) - p.nu * z**2
-        ),
+        lambda m, z, p: m.log(2) + p.nu * m.log(p.nu) - m.loggamma(p.nu) + (2 * p.nu - 1) * m.log(z) - p.nu * z**2,
         nu=1.8,
         large={"nu": 400.0},
     ),
@@ -163,9 +152,7 @@ ROWS = [
     row(
         "exponweib",
         FORM,
-        lambda m, z, p: (
-            m.log(p.a * p.c) + (p.a - 1) * m.log(1 - m.exp(-(z**p.c))) - z**p.c + (p.c - 1) * m.log(z)
-        ),
+        lambda m, z, p: m.log(p.a * p.c) + (p.a - 1) * m.log(1 - m.exp(-(z**p.c))) - z**p.c + (p.c - 1) * m.log(z),
         a=1.7,
         c=1.4,
         large={"a": 400.0},
@@ -188,9 +175,7 @@ ROWS = [
     row(
         "genexpon",
         FORM,
-        lambda m, z, p: (
-            m.log(p.a + p.b * (1 - m.exp(-p.c * z))) - (p.a + p.b) * z + p.b / p.c * (1 - m.exp(-p.c * z))
-        ),
+        lambda m, z, p: m.log(p.a + p.b * (1 - m.exp(-p.c * z))) - (p.a + p.b) * z + p.b / p.c * (1 - m.exp(-p.c * z)),
         a=0.8,
         b=1.7,
         c=1.4,
@@ -226,9 +211,7 @@ ROWS = [
     row(
         "truncweibull_min",
         FORM,
-        lambda m, z, p: (
-            m.log(p.c) - m.log(m.exp(-(p.a**p.c)) - m.exp(-(p.b**p.c))) + (p.c - 1) * m.log(z) - z**p.c
-        ),
+        lambda m, z, p: m.log(p.c) - m.log(m.exp(-(p.a**p.c)) - m.exp(-(p.b**p.c))) + (p.c - 1) * m.log(z) - z**p.c,
         between(lambda m, p: p.a, lambda m, p: p.b),
         c=1.7,
         a=0.3,
@@ -248,9 +231,7 @@ ROWS = [
         "powerlognorm",
         FORM,
         lambda m, z, p: (
-            m.log(p.c / (z * p.s))
-            + log_normal_pdf(m, m.log(z) / p.s)
-            + (p.c - 1) * log_normal_cdf(m, -m.log(z) / p.s)
+            m.log(p.c / (z * p.s)) + log_normal_pdf(m, m.log(z) / p.s) + (p.c - 1) * log_normal_cdf(m, -m.log(z) / p.s)
         ),
         c=1.7,
         s=0.8,
@@ -377,9 +358,7 @@ ROWS = [
     row(
         "fatiguelife",
         FORM,
-        lambda m, z, p: (
-            m.log((z + 1) / (2 * p.c)) - m.log(2 * m.pi * z**3) / 2 - (z - 1) ** 2 / (2 * z * p.c**2)
-        ),
+        lambda m, z, p: m.log((z + 1) / (2 * p.c)) - m.log(2 * m.pi * z**3) / 2 - (z - 1) ** 2 / (2 * z * p.c**2),
         c=0.9,
         large={"c": 400.0},
     ),

@@ -72,9 +72,7 @@ ROWS = [
     row(
         "exponnorm",
         FORM,
-        lambda m, z, p: (
-            -m.log(2 * p.K) + 1 / (2 * p.K**2) - z / p.K + m.log(m.erfc((1 / p.K - z) / m.sqrt(2)))
-        ),
+        lambda m, z, p: -m.log(2 * p.K) + 1 / (2 * p.K**2) - z / p.K + m.log(m.erfc((1 / p.K - z) / m.sqrt(2))),
         K=1.4,
     ),
     row(

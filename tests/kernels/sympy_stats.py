@@ -179,9 +179,7 @@ ROWS = [
         a=2.5,
         large={"p": 400.0},
     ),
-    parameter(
-        "Davis", lambda x, p: st.Davis("y", x, p["n"], p["m"]), lambda x, p: (x, p["n"], p["m"]), n=3.5, m=0.5
-    ),
+    parameter("Davis", lambda x, p: st.Davis("y", x, p["n"], p["m"]), lambda x, p: (x, p["n"], p["m"]), n=3.5, m=0.5),
     scale(
         "Erlang",
         lambda p: st.Erlang("e", p["k"], p["k"]),
@@ -293,9 +291,7 @@ ROWS = [
         s=0.8,
         level="s",
     ),
-    parameter(
-        "Lomax", lambda x, p: st.Lomax("y", p["a"], x), lambda x, p: (p["a"], x), a=2.3, large={"a": 400.0}
-    ),
+    parameter("Lomax", lambda x, p: st.Lomax("y", p["a"], x), lambda x, p: (p["a"], x), a=2.3, large={"a": 400.0}),
     parameter("Maxwell", lambda x, p: st.Maxwell("y", x), lambda x, p: (x,)),
     additive("Moyal", lambda p: st.Moyal("e", 0, 1), lambda p: (mpf(0), mpf(1))),
     parameter(
@@ -305,9 +301,7 @@ ROWS = [
         m=1.8,
         large={"m": 400.0},
     ),
-    parameter(
-        "Normal", lambda x, p: st.Normal("y", x, p["s"]), lambda x, p: (x, p["s"]), LINE, s=0.7, level="s"
-    ),
+    parameter("Normal", lambda x, p: st.Normal("y", x, p["s"]), lambda x, p: (x, p["s"]), LINE, s=0.7, level="s"),
     parameter(
         "GaussianInverse",
         lambda x, p: st.GaussianInverse("y", x, p["v"]),
@@ -315,9 +309,7 @@ ROWS = [
         v=2.3,
         large={"v": 400.0},
     ),
-    parameter(
-        "Pareto", lambda x, p: st.Pareto("y", x, p["a"]), lambda x, p: (x, p["a"]), a=2.3, large={"a": 400.0}
-    ),
+    parameter("Pareto", lambda x, p: st.Pareto("y", x, p["a"]), lambda x, p: (x, p["a"]), a=2.3, large={"a": 400.0}),
     parameter(
         "PowerFunction",
         lambda x, p: st.PowerFunction("y", p["k"], 0, x),
@@ -342,9 +334,7 @@ ROWS = [
     ),
     scale("Rayleigh", lambda p: st.Rayleigh("e", 1), lambda p: (mpf(1),)),
     parameter("Reciprocal", lambda x, p: st.Reciprocal("y", x, 20 * x), lambda x, p: (x, 20 * x)),
-    additive(
-        "StudentT", lambda p: st.StudentT("e", p["nu"]), lambda p: (p["nu"],), nu=3.7, large={"nu": 400.0}
-    ),
+    additive("StudentT", lambda p: st.StudentT("e", p["nu"]), lambda p: (p["nu"],), nu=3.7, large={"nu": 400.0}),
     scale(
         "ShiftedGompertz",
         lambda p: st.ShiftedGompertz("e", 1, p["h"]),
@@ -379,8 +369,6 @@ ROWS = [
         level="k",
         large={"k": 400.0},
     ),
-    scale(
-        "Weibull", lambda p: st.Weibull("e", 1, p["b"]), lambda p: (mpf(1), p["b"]), b=2.3, large={"b": 400.0}
-    ),
+    scale("Weibull", lambda p: st.Weibull("e", 1, p["b"]), lambda p: (mpf(1), p["b"]), b=2.3, large={"b": 400.0}),
     additive("WignerSemicircle", lambda p: st.WignerSemicircle("e", 1), lambda p: (mpf(1),)),
 ]

@@ -59,9 +59,7 @@ def _score(oracle, y, x, params):
 def truth(oracle, y, x, params, dtype) -> Truth:
     """The values at (y, x, params) as `dtype` holds them; the allowances are for that dtype."""
     with mp.workdps(DIGITS):
-        inputs = {"y": dtype.type(y), "x": dtype.type(x)} | {
-            f"p.{k}": dtype.type(v) for k, v in params.items()
-        }
+        inputs = {"y": dtype.type(y), "x": dtype.type(x)} | {f"p.{k}": dtype.type(v) for k, v in params.items()}
         value, slope = _evaluate(oracle, {k: exact(v) for k, v in inputs.items()})
         moves = [_moved(oracle, inputs, name, value, slope) for name in inputs]
         return Truth(
