@@ -58,14 +58,13 @@ def main(run, held_out=2):
     worst = min(diagnosis.verdict for _, diagnosis in found)  # "do not trust" < "look" < "trust"
     run.note(verdict=worst, verdict_plain_nuts=plain.verdict)
 
-    observed = np.full((8, 8), np.nan)
-    observed[SEEN] = observe(0)
+    observed = np.concatenate([observe(0), np.full((8, 4), np.nan)], axis=1)
     run.report(found[0][1], truth=test[0], observed=observed, title="Digits through speckle", lead=__doc__)
 
 
 def learn(run, data):
     net = sd.Energy((8, 8), key=run.key("net"))
-    training = {"checkpoint": run.out / "training", "resume": True}
+    training = {"checkpoint": run.checkpoint("prior"), "resume": True}
     return sd.fit(net, data, gaussian, key=run.key("fit"), levels=LEVELS, steps=STEPS, **training)
 
 

@@ -8,6 +8,8 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from symdsm.diagnostics.diagnose import Diagnosis as Diagnosis
+    from symdsm.diagnostics.diagnose import diagnose as diagnose
     from symdsm.inference.handlers import noise_level as noise_level
     from symdsm.inference.priors import LearnedPrior as LearnedPrior
     from symdsm.inference.tempering import sample as sample
@@ -24,10 +26,12 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Denoiser": "learning.networks",
+    "Diagnosis": "diagnostics.diagnose",
     "Energy": "learning.networks",
     "Kernel": "kernel",
     "LearnedPrior": "inference.priors",
     "Score": "learning.networks",
+    "diagnose": "diagnostics.diagnose",
     "fit": "learning.fit",
     "geometric": "learning.levels",
     "load": "kernel",

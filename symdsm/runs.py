@@ -105,34 +105,37 @@ class Run:
     def stage(self, name: str, compute: Callable[[], Any]) -> Any:
         """The result of `compute()`, kept in the folder under `name`; read back when the run is resumed.
 
-        A fit is kept by its own `save`, an xarray DataTree as `name.nc`, anything else must be JSON.  What
-        Ctrl-C cut short is not kept here: a fit goes on from its checkpoint, in `run.out / "training"` say.
+        A fit is kept by its own `save`, an xarray DataTree as `name.nc`, anything else must be JSON.  A result
+        that Ctrl-C cut short is not kept; the stage may go on from its `checkpoint`.
         """
         done = self.record["stages"].get(name)
         if done and (self.out / done).exists():
             self.say(f"[{name}] kept from before: {self.out / done}")
             return _read(self.out / done)
         self.say(f"[{name}]")
-        begin = time.perf_counter()
-        result = compute()
-        if _cut_short(result):
-            raise KeyboardInterrupt
-        result, path = _write(self.out / name, result)
-        self.record["seconds"][name] = round(time.perf_counter() - begin, 2)
+        with self._timed(name):
+            result = compute()
+            if _cut_short(result):
+                raise KeyboardInterrupt
+            result, path = _write(self.out / name, result)
         self.record["stages"][name] = path.name
         self._save()
+        shutil.rmtree(self.checkpoint(name), ignore_errors=True)
         self.say(f"[{name}] {self.record['seconds'][name]:.1f} s, kept as {path}")
         return result
 
+    def checkpoint(self, name: str) -> Path:
+        """A folder in which the stage `name` may keep its state while at work; it goes when the stage is done."""
+        return self.out / f"{name}.unfinished"
+
     def kernel(self, name: str, kernel: Any) -> Any:
         """Show a kernel's derived score and check, write its JAX module as `name.py`; the kernel itself."""
-        begin = time.perf_counter()
-        derived, check = describe(kernel), str(kernel.check())
-        self.say(f"[{name}] derived score\n{derived}")
-        self.say(f"[{name}] check\n{textwrap.indent(check, '  ')}")
+        with self._timed(name):
+            derived, check = describe(kernel), str(kernel.check())
+            self.say(f"[{name}] derived score\n{derived}")
+            self.say(f"[{name}] check\n{textwrap.indent(check, '  ')}")
+            kernel.write(self.out / f"{name}.py")
         self.record["kernels"][name] = {"derived": derived, "check": check, "digest": kernel.digest}
-        kernel.write(self.out / f"{name}.py")
-        self.record["seconds"][name] = round(time.perf_counter() - begin, 2)
         self._save()
         self.say(f"[{name}] {self.record['seconds'][name]:.1f} s, JAX code in {self.out / f'{name}.py'}")
         return kernel
@@ -187,7 +190,17 @@ class Run:
 
     def _how_to_go_on(self) -> str:
         finished = ", ".join(self.record["stages"]) or "none"
-        return f"\nStopped. Finished stages: {finished}. To go on: {self._command('--resume')}"
+        begun = "".join(f", {path.stem} half done" for path in sorted(self.out.glob("*.unfinished")))
+        return f"\nStopped. Finished stages: {finished}{begun}. To go on: {self._command('--resume')}"
+
+    @contextmanager
+    def _timed(self, name: str):
+        """Add the seconds that pass to those of a stage, also when it does not come to its end."""
+        begin, before = time.perf_counter(), self.record["seconds"].get(name, 0.0)
+        try:
+            yield
+        finally:
+            self.record["seconds"][name] = round(before + time.perf_counter() - begin, 2)
 
     def _refuse_what_is_not_ours(self, known: Mapping[str, Any] | None) -> None:
         elsewhere = "choose another folder with --out"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -104,6 +105,14 @@ def test_a_stage_that_fails_leaves_no_half_written_file(tmp_path, model):
     assert record(tmp_path / "out")["status"] == "failed"
 
 
+@pytest.mark.parametrize("cut_short", [SimpleNamespace(interrupted=True), SimpleNamespace(attrs={"partial": 1})])
+def test_a_result_that_was_cut_short_is_no_finished_stage(cut_short, tmp_path, model):
+    with pytest.raises(KeyboardInterrupt), Run(model, tmp_path / "out") as run:
+        run.stage("fit", lambda: cut_short)
+    assert record(tmp_path / "out")["status"] == "interrupted"
+    assert record(tmp_path / "out")["stages"] == {}
+
+
 def occupied(model, out):
     run_file(model, out)
     return {"model": model, "out": out}
@@ -192,24 +201,28 @@ def test_interrupt_keeps_what_was_done_and_says_how_to_go_on(tmp_path):
         import time
 
         def main(run):
+            def second():
+                run.checkpoint("second").mkdir(exist_ok=True)
+                if not run.resume:
+                    time.sleep(60)
+                return 2
             run.stage("first", lambda: 1)
-            if not run.resume:
-                time.sleep(60)
-            run.stage("second", lambda: 2)
+            run.stage("second", second)
         """)
     )
     command = [sys.executable, "-m", "symdsm.cli", "run", str(model), "--out", str(tmp_path / "out")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not (tmp_path / "out" / "first.json").exists() and time.monotonic() < deadline:
+    while not (tmp_path / "out" / "second.unfinished").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.2)
     os.kill(process.pid, signal.SIGINT)
     shown, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in shown + errors
-    assert "Finished stages: first." in shown
+    assert "Finished stages: first, second half done." in shown
     assert f"symdsm run {model} --out {tmp_path / 'out'} --resume" in shown
     assert record(tmp_path / "out")["status"] == "interrupted"
     run_file(model, tmp_path / "out", resume=True)
     assert record(tmp_path / "out")["stages"] == {"first": "first.json", "second": "second.json"}
+    assert not (tmp_path / "out" / "second.unfinished").exists()

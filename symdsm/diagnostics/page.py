@@ -17,6 +17,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .plots import svg
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ table { border-collapse: collapse; font-size: .85rem; width: 100%;
 thead th { border-top: 1.5px solid var(--ink); border-bottom: 1px solid var(--ink); font-weight: 600; }
 tbody tr:last-child > * { border-bottom: 1.5px solid var(--ink); }
 th, td { padding: .3rem .7rem; text-align: right; vertical-align: top; }
-th:first-child, td.word, th.word { text-align: left; } tbody th { font-weight: 500; }
+th:first-child, td.word, th.word { text-align: left; }
 tbody tr:nth-child(even) > * { background: var(--wash); }
 td.trust { color: #2e6b3e; } td.look { color: #946200; } td.poor { color: #a3262f; font-weight: 600; }
 pre { background: var(--wash); padding: .9rem 1.1rem; overflow-x: auto; font: .8rem/1.5 ui-monospace, Menlo,
@@ -190,21 +192,21 @@ def _folded(table: pd.DataFrame) -> str:
 
 
 def _table(table: pd.DataFrame) -> str:
+    """The rows under their columns; an index that only counts is left out."""
+    if not (table.index.dtype.kind in "iu" and list(table.index) == list(range(len(table)))):
+        table = table.reset_index()
     words = [table[column].dtype.kind not in "iufc" for column in table.columns]
-    label = escape(str(table.index.name or ""))
-    head = "".join(
-        f"<th{_word(word)}>{escape(str(column))}</th>" for column, word in zip(table.columns, words, strict=True)
-    )
+    head = "".join(f"<th{_word(word)}>{escape(str(column))}</th>" for column, word in zip(table, words, strict=True))
     rows = (
-        f"<tr><th>{escape(str(name))}</th>"
-        + "".join(_cell(value, word) for value, word in zip(row, words, strict=True))
-        + "</tr>"
-        for name, row in zip(table.index, table.itertuples(index=False), strict=True)
+        f"<tr>{''.join(_cell(value, word) for value, word in zip(row, words, strict=True))}</tr>"
+        for row in table.itertuples(index=False)
     )
-    return f"<table><thead><tr><th>{label}</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def _cell(value: Any, word: bool) -> str:
+    if isinstance(value, bool | np.bool_):
+        return f'<td class="word {"trust" if value else "poor"}">{"yes" if value else "no"}</td>'
     tone = {"trust": "trust", "look": "look", "do not trust": "poor"}.get(str(value), "")
     classes = " ".join(part for part in ("word" if word else "", tone) if part)
     return f"<td{f' class="{classes}"' if classes else ''}>{escape(number(value))}</td>"

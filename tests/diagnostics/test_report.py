@@ -107,6 +107,13 @@ def test_a_long_table_folds():
     assert "<details>" not in page(title="a", verdict="look", table=table[:5])
 
 
+def test_a_counting_index_is_left_out_and_booleans_are_words():
+    table = pd.DataFrame({"check": ["R-hat"], "value": [1.0031], "ok": [True]})
+    assert "check value ok R-hat 1.00 yes" in Reader(page(title="a", verdict="look", table=table)).words
+    named = table.set_index("check")
+    assert "check value ok R-hat 1.00 yes" in Reader(page(title="a", verdict="look", table=named)).words
+
+
 def test_an_unknown_verdict_is_refused():
     with pytest.raises(KeyError):
         page(title="a", verdict="splendid")
