@@ -62,7 +62,7 @@ class IndexedDensity:
         return hash((self.expr, self.noisy, self.clean))
 
 
-def declare(log_density: sp.Expr, noisy: sp.IndexedBase, clean) -> IndexedDensity:
+def declare(log_density: sp.Expr, noisy, clean) -> IndexedDensity:
     """The normal form of a coupled log density.
 
     `log_density` is a scalar expression in `noisy` (an IndexedBase with one to three indices), `clean` (an
@@ -87,7 +87,7 @@ def declare(log_density: sp.Expr, noisy: sp.IndexedBase, clean) -> IndexedDensit
     sizes = tuple(sorted({s for s in rename.values() if s.is_Symbol and s in _size_symbols(form, shapes)}, key=str))
     labels = {b.label for b in shapes} | set(sizes)
     scalars = {s for s in expr.free_symbols if s.is_Symbol and not isinstance(s, Axis)} - labels - {x}
-    _refuse_clashes(expr, shapes, scalars, x, y)
+    _refuse_clashes(shapes, x, y)
     definite = {str(_matrix_name(node)) for node in expr.atoms(LogDet, Solve) if _is_definite(node)}
     return IndexedDensity(
         expr=expr,
@@ -147,11 +147,25 @@ def _real(raw, noisy, clean):
     rename = {s: sp.Symbol(s.name, integer=True, positive=True) for s in sizes}
     for base in sorted(bases, key=str):
         rename[base] = _real_base(base, rename)
-    labels |= {b.label for b in bases}
-    for s in raw.free_symbols - sizes - bound - labels:
-        if s.is_Symbol:
-            rename[s] = _real_symbol(s)
+    names = {str(b) for b in bases}
+    for s in sorted(_bare(raw) - sizes - bound - labels, key=str):
+        if s.name in names:
+            raise DeclarationError(
+                given=f"{s} both with and without an index",
+                expected="arrays with an index everywhere",
+                fix=f"write {s}[i], or rename the scalar",
+            )
+        rename[s] = _real_symbol(s)
     return raw.xreplace({s: rename[s] for s in sizes}), {**rename, **{rename[s]: rename[s] for s in sizes}}
+
+
+def _bare(e):
+    """The symbols of e that are not names of arrays."""
+    if isinstance(e, sp.Indexed):
+        return set().union(*map(_bare, e.indices))
+    if isinstance(e, sp.Symbol):
+        return {e}
+    return set().union(*map(_bare, e.args))
 
 
 def _real_base(base, sizes):
@@ -194,15 +208,7 @@ def _refuse_free_indices(expr, form):
                     )
 
 
-def _refuse_clashes(expr, shapes, scalars, clean, noisy):
-    names = {str(b) for b in shapes}
-    bare = sorted({str(s) for s in scalars} & names)
-    if bare:
-        raise DeclarationError(
-            given=f"{bare[0]} both with and without an index",
-            expected="arrays with an index everywhere",
-            fix=f"write {bare[0]}[i], or rename the scalar",
-        )
+def _refuse_clashes(shapes, clean, noisy):
     if isinstance(clean, sp.IndexedBase) and clean == noisy:
         raise DeclarationError(
             given=f"{clean} as both clean and noisy", expected="two arrays", fix='use sp.IndexedBase("x") for clean'

@@ -145,12 +145,6 @@ class Form:
     def _sum(self, e, scope):
         scope, limits, condition = dict(scope), [], sp.true
         for limit in reversed(e.limits):
-            if len(limit) != 3:
-                raise DeclarationError(
-                    given=f"a sum over {limit[0]} without limits",
-                    expected="limits (i, low, high)",
-                    fix=f"write ({limit[0]}, 0, n - 1)",
-                )
             low, high = (bound.xreplace(scope) for bound in limit[1:])
             axis = self._axis(getattr(limit[0], "name", str(limit[0])), low, high)
             outer = low.free_symbols | high.free_symbols

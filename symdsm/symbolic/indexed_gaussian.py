@@ -11,7 +11,7 @@ gives zero). The centre is the clean array, zero, or what is subtracted from y[i
 import sympy as sp
 
 from symdsm.symbolic.indexed_adjoint import adjoint
-from symdsm.symbolic.indexed_nodes import Axis, axes_of
+from symdsm.symbolic.indexed_nodes import Axis, Solve, axes_of
 
 __all__ = ["is_quadratic", "log_normaliser_derivative"]
 
@@ -22,9 +22,17 @@ def is_quadratic(d) -> bool:
     for first in d.score:
         for second in adjoint(first.seed, d.noisy):
             found = True
-            if _holds(second.seed, d.noisy) and _holds(sp.expand(second.seed), d.noisy):
-                return False
+            if _holds(second.seed, d.noisy):
+                if not _is_polynomial(second.seed, d.noisy) or _holds(sp.expand(second.seed), d.noisy):
+                    return False
     return found
+
+
+def _is_polynomial(e, base):
+    if not e.args or isinstance(e, sp.Indexed) or not _holds(e, base):
+        return True
+    whole = isinstance(e, (sp.Add, sp.Mul, sp.Sum, Solve)) or (e.is_Pow and e.exp.is_Integer and e.exp > 0)
+    return whole and all(_is_polynomial(a, base) for a in e.args)
 
 
 def log_normaliser_derivative(d, symbol):
@@ -79,6 +87,4 @@ def _cleared(e):
     if not e.args or not e.has(sp.Sum, sp.Indexed):
         return e
     rebuilt = e.func(*(_cleared(a) for a in e.args))
-    if rebuilt.is_Add or rebuilt.is_Mul or rebuilt.is_Pow:
-        return sp.factor_terms(sp.expand(rebuilt)) if rebuilt.is_Add else rebuilt
-    return rebuilt
+    return sp.factor_terms(sp.expand(rebuilt)) if rebuilt.is_Add or rebuilt.is_Mul else rebuilt
