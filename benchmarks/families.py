@@ -63,7 +63,12 @@ class Row:
 
     @property
     def right(self) -> bool:
-        return all(self.verdicts[c] is not False for c in EVERYWHERE) and bool(self.verdicts["derives"])
+        return self.right_but()
+
+    def right_but(self, *left_out: str) -> bool:
+        """Right in every column of EVERYWHERE but those left out."""
+        asked = [self.verdicts[c] for c in EVERYWHERE if c not in left_out]
+        return False not in asked and bool(self.verdicts["derives"])
 
     def _try(self, column, action):
         """The value of action(), or None with the reason written down."""
@@ -137,7 +142,8 @@ def totals(rows) -> None:
     for group in dict.fromkeys(row.case.group for row in rows):
         part = [row for row in rows if row.case.group == group]
         right = sum(row.right for row in part)
-        print(f"\n{group}: {right} of {len(part)} right everywhere")
+        nearly = sum(row.right_but("f32 large") for row in part)
+        print(f"\n{group}: {right} of {len(part)} right everywhere; {nearly} leaving out float32 at shapes of 400")
         for column in COLUMNS:
             asked = [row.verdicts[column] for row in part if row.verdicts[column] is not None]
             if asked:

@@ -125,14 +125,10 @@ def test_the_laws_see_a_planted_fault():
 def test_a_planted_wrong_oracle_fails():
     """A law with a slightly different shape, and one without its Jacobian, are both told apart."""
     true = speckle().oracle
-    shifted = replace(
-        speckle(), oracle=lambda y, x, p: true(y, x, p | {"L": p["L"] * (1 + mp.mpf(10) ** -6)})
-    )
+    shifted = replace(speckle(), oracle=lambda y, x, p: true(y, x, p | {"L": p["L"] * (1 + mp.mpf(10) ** -6)}))
     no_jacobian = replace(speckle(), oracle=lambda y, x, p: true(y, x, p) + mp.log(x))
     assert set(wrong(compare.compare(shifted, Handwritten(), "interior", "ordinary", np.float64))) == {
         "log_prob",
         "score",
     }
-    assert set(wrong(compare.compare(no_jacobian, Handwritten(), "interior", "ordinary", np.float64))) == {
-        "log_prob"
-    }
+    assert set(wrong(compare.compare(no_jacobian, Handwritten(), "interior", "ordinary", np.float64))) == {"log_prob"}
