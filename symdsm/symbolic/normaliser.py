@@ -20,8 +20,10 @@ import sympy as sp
 
 from symdsm.errors import DeclarationError
 from symdsm.symbolic.budget import OutOfTime, bounded
+from symdsm.symbolic.declaration import Noise
+from symdsm.symbolic.laws import LAWS
 from symdsm.symbolic.logs import exact_log
-from symdsm.symbolic.nodes import LogBesselI, plain
+from symdsm.symbolic.nodes import LogBesselI, LogNdtr, plain
 from symdsm.symbolic.pivot import find_pivot
 from symdsm.symbolic.probe import numeric, probes
 from symdsm.symbolic.quadrature import break_points, integrals
@@ -39,7 +41,7 @@ def find_normaliser(declaration):
 
     Raises DeclarationError for a density that is negative somewhere, or whose integral is infinite or zero.
     """
-    points = probes(declaration, 3)
+    points = probes(declaration, 2)
     _check_sign(declaration, points)
     reduction = reduce_to_noise(declaration)
     values = [_mass(declaration.log_density, declaration.noisy, declaration.support, p) for p in points]
@@ -52,8 +54,25 @@ def find_normaliser(declaration):
         return replace(declaration, normalised=False)
     if log_z != 0:
         declaration = replace(declaration, log_density=declaration.log_density - log_z)
-    noise = None if reduction is None else reduction.noise(log_z - reduction.shift)
-    return replace(declaration, normalised=True, noise=noise)
+    return replace(declaration, normalised=True, noise=_noise(declaration, reduction, log_z))
+
+
+def _noise(declaration, reduction, log_z) -> Noise | None:
+    """The randomness that the density amounts to: a normal, a reduced one, or y itself when it has a recipe."""
+    y, support = declaration.noisy, declaration.support
+    quadratic = _quadratic_parts(declaration.log_density, y)
+    if quadratic is not None and support == sp.S.Reals:
+        a, b, _ = quadratic
+        law = LAWS["Normal"](sp.factor(sp.together(b / (2 * a))), 1 / sp.sqrt(2 * a))
+        return Noise(law.variable, law.map, law.log_density, law.support, law.draw, monotone=True)
+    if reduction is not None:
+        pivot = find_pivot(reduction.log_g, reduction.variable, reduction.support)
+        return reduction.noise(sp.expand(log_z - reduction.shift), None if pivot is None else pivot.draw)
+    pivot = find_pivot(declaration.log_density, y, support)
+    if pivot is None or pivot.draw is None:
+        return None
+    e = sp.Symbol("_r" if y.is_positive else "_z", **y._assumptions_orig)
+    return Noise(e, e, declaration.log_density.xreplace({y: e}), support, pivot.draw, monotone=True)
 
 
 def _log_z(declaration, reduction, known) -> sp.Expr | None:
@@ -74,6 +93,7 @@ def _candidates(declaration, reduction, known):
     if not log_f.free_symbols - {u}:
         number = _mass(log_f, u, support, {})
         yield None if number is None else shift + sp.log(_named(number))
+    yield _quadratic(log_f, u, support, shift)
     pivot = find_pivot(log_f, u, support)
     yield None if pivot is None else shift + pivot.log_mass
     yield _table(log_f, u, support, shift)
@@ -173,13 +193,34 @@ def _table(log_f, u, support, shift) -> sp.Expr | None:
     """exp(k cos(u - m) + const) over one period."""
     if not (support.inf.is_finite and support.sup.is_finite) or support.sup - support.inf != 2 * sp.pi:
         return None
-    rest, own = sp.expand(log_f).as_independent(u, as_Add=True)
-    k, m = sp.Wild("k", exclude=[u]), sp.Wild("m", exclude=[u])
-    for shape in (k * sp.cos(u - m), k * sp.cos(m - u), k * sp.cos(u)):
-        found = own.match(shape)
-        if found and found[k].is_positive:
-            return shift + rest + sp.log(2 * sp.pi) + LogBesselI(0, found[k])
-    return None
+    rest, own = log_f.as_independent(u, as_Add=True)
+    k, wave = own.as_independent(u, as_Add=False)
+    if not isinstance(wave, sp.cos) or wave.args[0].coeff(u) ** 2 != 1:
+        return None
+    return shift + rest + sp.log(2 * sp.pi) + LogBesselI(0, k) if k.is_positive else None
+
+
+def _quadratic(log_f, u, support, shift) -> sp.Expr | None:
+    """exp(-a u^2 + b u + c) on the line or on (0, oo): sqrt(pi/a) e^(c + b^2/(4a)), times Phi(b/sqrt(2a)) there."""
+    parts = _quadratic_parts(log_f, u)
+    if parts is None:
+        return None
+    a, b, c = parts
+    log_z = shift + sp.cancel(sp.together(c + b**2 / (4 * a))) + sp.log(sp.pi / a) / 2
+    if support == sp.S.Reals:
+        return log_z
+    if (support.inf, support.sup) != (0, sp.oo):
+        return None
+    return log_z + LogNdtr(sp.cancel(sp.together(b / (2 * a))) * sp.sqrt(2 * a))
+
+
+def _quadratic_parts(log_f, u):
+    """(a, b, c) of -a u^2 + b u + c, or None."""
+    log_f = sp.expand(log_f)
+    if not log_f.is_polynomial(u) or sp.degree(log_f, u) != 2:
+        return None
+    a = sp.factor(sp.together(-log_f.coeff(u, 2)))
+    return a, log_f.coeff(u, 1), log_f.coeff(u, 0)
 
 
 def _integrated(log_f, u, support, shift) -> sp.Expr | None:

@@ -1,9 +1,11 @@
-"""A density recognised as a gamma or a beta-prime law in a pivot r.
+"""A density recognised as a gamma, beta-prime or generalised inverse Gaussian law in a pivot r.
 
 With u = u(r) from a short list, the law of r is read off the factors of f(u(r)) |du/dr|:
 
     r^(A-1) e^(-c r)       Gamma(A, c)            mass Gamma(A) c^-A,   E r^i = Gamma(A+i)/Gamma(A) c^-i
     r^(A-1) (1+r)^-(A+B)   beta-prime(A, B)       mass B(A, B),         E r^i (1+r)^j = B(A+i, B-i-j)/B(A, B)
+    r^(A-1) e^(-cr-d/r)    generalised inverse Gaussian, w = 2 sqrt(c d):
+                           mass 2 (d/c)^(A/2) K_A(w),        E r^i = (d/c)^(i/2) K_(A+i)(w)/K_A(w)
 
 finite iff A + i > 0 (and B - i - j > 0): the condition comes with the value. For an even density on the whole line
 |u| = u(r) counts twice. Factors are matched, never substituted inside sums, and r is a positive symbol.
@@ -15,7 +17,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from symdsm.symbolic.nodes import Expm1, Log1p, LogAbs, Softplus, plain
+from symdsm.symbolic.laws import Draw
+from symdsm.symbolic.nodes import LogBesselK, plain
 
 __all__ = ["Pivot", "find_pivot", "pivots"]
 
@@ -24,36 +27,68 @@ R = sp.Symbol("r", positive=True)
 
 @dataclass(frozen=True)
 class Pivot:
-    """u = map(R), R ~ R^(A-1) (1+R)^Q e^(-c R) up to the factor e^const; `twice`: -map(R) as well."""
+    """u = map(R), R ~ R^(shape-1) (1+R)^power e^(-rate R - inverse/R) e^const; `twice`: also at -map(R)."""
 
     map: sp.Expr
     shape: sp.Expr
     power: sp.Expr
     rate: sp.Expr
+    inverse: sp.Expr
     const: sp.Expr
     twice: bool
 
     @property
     def log_mass(self) -> sp.Expr:
         both = sp.log(2) if self.twice else sp.S.Zero
-        return self.const + both + self._log_mass(0, 0)
+        a, b, c, d = self.shape, self.other_shape, self.rate, self.inverse
+        if d != 0:
+            return self.const + both + sp.log(2) + a / 2 * sp.log(d / c) + _log_k(a, 2 * sp.sqrt(c * d))
+        if c != 0:
+            return self.const + both + sp.loggamma(a) - a * sp.log(c)
+        return self.const + both + sp.loggamma(a) + sp.loggamma(b) - sp.loggamma(a + b)
 
-    def moment(self, i: sp.Expr, j: sp.Expr) -> tuple[sp.Expr, sp.Basic]:
-        """(E R^i (1+R)^j, where it is finite)."""
+    @property
+    def other_shape(self) -> sp.Expr:
+        return -self.power - self.shape
+
+    @property
+    def draw(self) -> sp.Expr | None:
+        """The variable u in primitive draws; None where it has no such form."""
+        if self.inverse != 0:
+            return None
         if self.rate != 0:
-            a = self.shape + i
-            value = sp.gamma(a) / sp.gamma(self.shape) * self.rate ** (-i)
-            return sp.gammasimp(value), sp.Gt(a, 0)
-        a, b = self.shape, -self.power - self.shape
+            r = _draw("gamma", self.shape) / self.rate
+        else:
+            r = _draw("gamma", self.shape) / _draw("gamma", self.other_shape, slot=1)
+        value = self.map.xreplace({R: r})
+        return value * sp.sign(2 * _draw("uniform", slot=2) - 1) if self.twice else value
+
+    def moment(self, i: sp.Expr, j: sp.Expr) -> tuple[sp.Expr, sp.Basic] | None:
+        """(E R^i (1+R)^j, where it is finite)."""
+        a, b, c, d = self.shape, self.other_shape, self.rate, self.inverse
+        if d != 0:
+            w = 2 * sp.sqrt(c * d)
+            value = (d / c) ** (i / 2) * sp.exp(_log_k(a + i, w) - _log_k(a, w))
+            return (value, sp.true) if j == 0 else None
+        if c != 0:
+            value = sp.gammasimp(sp.gamma(a + i) / sp.gamma(a)) * c ** (-i)
+            return (value, sp.Gt(a + i, 0)) if j == 0 else None
         value = sp.gamma(a + i) * sp.gamma(b - i - j) * sp.gamma(a + b)
         value /= sp.gamma(a + b - j) * sp.gamma(a) * sp.gamma(b)
         return sp.gammasimp(value), sp.And(sp.Gt(a + i, 0), sp.Gt(b - i - j, 0))
 
-    def _log_mass(self, i, j):
-        if self.rate != 0:
-            return sp.loggamma(self.shape) - self.shape * sp.log(self.rate)
-        b = -self.power - self.shape
-        return sp.loggamma(self.shape) + sp.loggamma(b) - sp.loggamma(self.shape + b)
+
+def _log_k(order, w):
+    """log K_order(w), written out at half-integer orders."""
+    if order.is_Rational and order.q == 2:
+        n = int(abs(order) - sp.S.Half)
+        series = sum(sp.binomial(n, k) * sp.rf(n + 1, k) / (2 * w) ** k for k in range(n + 1))
+        return -w + sp.log(sp.pi / (2 * w)) / 2 + sp.log(series)
+    return LogBesselK(order, w)
+
+
+def _draw(kind, *shapes, slot=0):
+    return Draw(sp.Symbol(kind), sp.Integer(slot), *map(sp.sympify, shapes))
 
 
 def find_pivot(log_f: sp.Expr, u: sp.Symbol, support: sp.Set) -> Pivot | None:
@@ -64,7 +99,7 @@ def pivots(log_f: sp.Expr, u: sp.Symbol, support: sp.Set):
     """Every pivot of the list under which the law is a gamma or a beta-prime."""
     log_f = plain(log_f)
     for image, twice in _images(log_f, u, support):
-        law = _law(_put(log_f, u, image) + sp.log(sp.Abs(sp.diff(image, R))))
+        law = _law(_put(log_f, u, image) + sp.log(sp.Abs(sp.factor(sp.together(sp.diff(image, R))))))
         if law is not None:
             yield Pivot(image, *law, twice)
 
@@ -92,6 +127,7 @@ def _images(log_f, u, support):
     elif low == -sp.oo and high == sp.oo:
         yield -sp.log(R), False
         yield sp.log(R), False
+        yield sp.log(R) / 2, False
 
 
 def _even(log_f, u):
@@ -113,11 +149,11 @@ def _put(log_f, u, image):
 
 
 def _law(log_h):
-    """(A, Q, c, const) with log h = (A-1) log r + Q log(1+r) - c r + const."""
+    """(A, Q, c, d, const) with log h = (A-1) log r + Q log(1+r) - c r - d/r + const."""
     log_h = log_h.replace(sp.log, lambda a: sp.expand_log(sp.log(sp.factor(sp.together(a))), force=True))
     log_h = sp.expand(sp.expand_log(sp.powdenest(sp.expand(log_h), force=True), force=True))
     log_h = sp.expand(log_h.replace(lambda e: e.is_Pow and e.base == sp.E, lambda e: sp.exp(sp.expand_log(e.exp))))
-    power = rest = rate = const = sp.S.Zero
+    power = rest = rate = inverse = const = sp.S.Zero
     for term in sp.Add.make_args(log_h):
         k, own = term.as_independent(R, as_Add=False)
         if own == 1:
@@ -128,11 +164,13 @@ def _law(log_h):
             rest += k
         elif own == R:
             rate -= k
+        elif own == 1 / R:
+            inverse -= k
         else:
             return None
-    shape = power + 1
-    if rate != 0 and rest == 0 and rate.is_positive is not False:
-        return shape, sp.S.Zero, rate, const
-    if rate == 0 and rest != 0:
-        return shape, rest, sp.S.Zero, const
-    return None
+    shape = sp.factor_terms(power + 1)
+    if rest != 0 and rate == inverse == 0:
+        return shape, rest, rate, inverse, const
+    if rest != 0 or rate.is_positive is False or inverse.is_positive is False and inverse != 0:
+        return None
+    return None if rate == 0 else (shape, rest, rate, inverse, const)

@@ -11,6 +11,7 @@ Source: Takahasi and Mori, Publ. RIMS 9 (1974) 721.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import mpmath
 import sympy as sp
@@ -46,23 +47,32 @@ def integrals(log_f: Callable, factors: Sequence[Callable], points: Sequence) ->
 
 def _coordinate(a, b):
     """t -> (y, dy/dt)."""
-    pi = mpmath.pi
     if mpmath.isinf(a) or mpmath.isinf(b):
         end, sign = (b, -1) if mpmath.isinf(a) else (a, 1)
 
         def half_line(t):
-            r = mpmath.exp(pi / 2 * mpmath.sinh(t))
-            return end + sign * r, pi / 2 * mpmath.cosh(t) * r
+            r, slope = _exp_sinh(t)
+            return end + sign * r, slope
 
         return half_line
 
     def interval(t):
-        q = 1 / (1 + mpmath.exp(-pi * mpmath.sinh(t)))
-        p = 1 / (1 + mpmath.exp(pi * mpmath.sinh(t)))
-        y = a + (b - a) * q if t < 0 else b - (b - a) * p
-        return y, (b - a) * pi * mpmath.cosh(t) * p * q
+        q, slope = _tanh_sinh(-abs(t))
+        return (a + (b - a) * q if t < 0 else b - (b - a) * q), (b - a) * slope
 
     return interval
+
+
+@cache
+def _exp_sinh(t):
+    r = mpmath.exp(mpmath.pi / 2 * mpmath.sinh(t))
+    return r, mpmath.pi / 2 * mpmath.cosh(t) * r
+
+
+@cache
+def _tanh_sinh(t):
+    q = 1 / (1 + mpmath.exp(-mpmath.pi * mpmath.sinh(t)))
+    return q, mpmath.pi * mpmath.cosh(t) * q * (1 - q)
 
 
 def _piece(log_f, factors, a, b):

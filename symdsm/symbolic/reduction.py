@@ -31,8 +31,9 @@ class Reduction:
     support: sp.Set
     shift: sp.Expr
 
-    def noise(self, log_z: sp.Expr | float) -> Noise:
-        return Noise(self.variable, self.map, self.log_g - log_z, self.support, None, monotone=True)
+    def noise(self, log_z: sp.Expr, draw: sp.Expr | None) -> Noise:
+        """The declared randomness that this density amounts to; log_z is that of g alone."""
+        return Noise(self.variable, self.map, self.log_g - log_z, self.support, draw, monotone=True)
 
 
 def reduce_to_noise(declaration) -> Reduction | None:
