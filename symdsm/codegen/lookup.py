@@ -127,9 +127,7 @@ TABLE: dict[type, str] = {**_ELEMENTARY, **_SPECIAL, **_NODES}
 
 NARY = frozenset({sp.Max, sp.Min})
 
-WHOLE = frozenset(
-    {sp.polygamma, nodes.Softmax, nodes.WrappedNormalMoment, nodes.LogBetaIncShape, nodes.LogHyp1F1Shape}
-)
+WHOLE = frozenset({sp.polygamma, nodes.Softmax, nodes.WrappedNormalMoment, nodes.LogBetaIncShape, nodes.LogHyp1F1Shape})
 
 NEAREST: dict[type, str] = {
     sp.besselj: "besseli or besselk; oscillating Bessel functions are no densities",

@@ -35,10 +35,10 @@ class Node(sp.Function):
         return fuzzy_and(a.is_extended_real for a in self.args)
 
     def _eval_is_positive(self):
-        return self.sign > 0 if self.sign is not None and self.is_real else None
+        return self.sign > 0 if self.sign is not None and self._eval_is_real() else None
 
     def _eval_is_negative(self):
-        return self.sign < 0 if self.sign is not None and self.is_real else None
+        return self.sign < 0 if self.sign is not None and self._eval_is_real() else None
 
     def _eval_evalf(self, prec):
         try:

@@ -20,7 +20,7 @@ import sympy as sp
 from sympy.core.function import ArgumentIndexError
 
 from symdsm.symbolic.nodes_base import Node, derivative_in_order
-from symdsm.symbolic.nodes_elementary import LogCosh, LogSinh
+from symdsm.symbolic.nodes_elementary import LogCosh, LogSinh, Sigmoid
 
 __all__ = [
     "BesselIGap",
@@ -99,6 +99,8 @@ class BesselIGap(Node):
 
     @classmethod
     def eval(cls, nu, z):
+        if nu == -sp.S.Half:
+            return 2 * Sigmoid(-2 * z)
         return sp.S.One if z.is_zero else None
 
     @staticmethod

@@ -138,9 +138,7 @@ def _wrapped_derivative(n, d, s):
             total += mpmath.npdf(u) * (-1 / s) ** n / s * _hermite(n, u)
         return total
     reach = int(mpmath.ceil(mpmath.sqrt(2 * nats) / s)) + 2 + n
-    waves = [
-        m**n * mpmath.exp(-((m * s) ** 2) / 2) * mpmath.cos(m * d + n * mp.pi / 2) for m in range(1, reach)
-    ]
+    waves = [m**n * mpmath.exp(-((m * s) ** 2) / 2) * mpmath.cos(m * d + n * mp.pi / 2) for m in range(1, reach)]
     return (mpmath.fsum(waves) + (mpmath.mpf(1) / 2 if n == 0 else 0)) / mp.pi
 
 

@@ -64,11 +64,3 @@ def horner(coefficients, x):
     for c in coefficients[-2::-1]:
         total = total * x + c
     return total
-
-
-def chebyshev(coefficients, t):
-    """c[0] + c[1] T_1(t) + c[2] T_2(t) + .. for -1 <= t <= 1, by Clenshaw's recurrence."""
-    now, after = jnp.zeros_like(t), jnp.zeros_like(t)
-    for c in coefficients[:0:-1]:
-        now, after = 2.0 * t * now - after + c, now
-    return t * now - after + coefficients[0]

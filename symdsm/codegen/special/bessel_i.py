@@ -3,13 +3,14 @@
 Three classical pieces, each used where it has full precision:
 
 - the power series (DLMF 10.25.2), all terms positive, for z up to 12 (8 in float32) and nu below M;
-- Olver's uniform expansion (DLMF 10.41.3) for nu >= M = 25 (10 in float32), for every z: with w = sqrt(nu**2 + z**2),
-  log I_nu(z) = w - nu asinh(nu/z) - log(2 pi w)/2 + log sum_k U_k(nu/w) / nu**k;
-- in between, the same expansion at the order nu + n >= M, brought down by the recurrence of the ratios
+- Olver's uniform expansion (DLMF 10.41.3): with w = sqrt(nu**2 + z**2),
+  log I_nu(z) = w - nu asinh(nu/z) - log(2 pi w)/2 + log sum_k U_k(nu/w) / nu**k, for w >= M = 27 (12 in float32):
+  U_k(p)/nu**k is 1/w**k times a polynomial in p**2, so that w alone, and not nu, must be large;
+- in between, the same expansion at an order nu + n with (nu + n)**2 + z**2 >= M**2, brought down by the recurrence of the ratios
   r_nu = I_{nu+1}/I_nu = 1/(2 (nu + 1)/z + r_{nu+1}) (DLMF 10.29.1), which is stable in this direction (Amos 1974).
 
 The ratio at order M follows from the expansion of I' (DLMF 10.41.5) with nothing cancelled:
-r_nu = z/(w + nu) - (nu z/w**2) sum_k W_k / nu**(k+1) / sum_k U_k / nu**k,  W_k(p) = U_k/2 + p U_k'.
+r_nu = z/(w + nu) - (z/w**2) sum_k W_k / nu**k / sum_k U_k / nu**k,  W_k(p) = U_k/2 + p U_k'.
 """
 
 import jax.numpy as jnp
@@ -35,11 +36,11 @@ def debye_coefficients(count):
     return u, w
 
 
-_U, _W = debye_coefficients(13)
-_LEAST_ORDER, _LEAST_ORDER_SINGLE = 25, 10  # M above
-_TERMS, _TERMS_SINGLE = 13, 6
-_SERIES_END, _SERIES_END_SINGLE = 12.0, 8.0
-_SERIES_TERMS, _SERIES_TERMS_SINGLE = 36, 20
+_I_DEBYE_U, _I_DEBYE_W = debye_coefficients(13)
+_I_LEAST_ORDER, _I_LEAST_ORDER_SINGLE = 27, 12  # M above
+_I_TERMS, _I_TERMS_SINGLE = 13, 7
+_I_SERIES_END, _I_SERIES_END_SINGLE = 12.0, 8.0
+_I_SERIES_TERMS, _I_SERIES_TERMS_SINGLE = 36, 20
 
 
 def _sum_over_k(rows, p2, inverse_w):
@@ -53,24 +54,25 @@ def _sum_over_k(rows, p2, inverse_w):
     return total
 
 
-def _uniform(nu, z):
-    """(log I_nu(z) - z, r, 1 - r) for nu >= M by the uniform expansion."""
-    terms = _TERMS if is_double(z) else _TERMS_SINGLE
+def _uniform_i(nu, z):
+    """(log I_nu(z) - z, r, 1 - r) for w >= M by the uniform expansion."""
+    terms = _I_TERMS if is_double(z) else _I_TERMS_SINGLE
     w = jnp.sqrt(nu * nu + z * z)
     p = nu / w
-    u = _sum_over_k(_U[: terms + 1], p * p, 1.0 / w)
-    correction = p * (z / w) / w * (_sum_over_k(_W[:terms], p * p, 1.0 / w) / u)
+    u = _sum_over_k(_I_DEBYE_U[: terms + 1], p * p, 1.0 / w)
+    correction = z / w / w * (_sum_over_k(_I_DEBYE_W[:terms], p * p, 1.0 / w) / u)
     log_scaled = nu * nu / (w + z) - nu * jnp.arcsinh(nu / z) - HALF_LOG_2_PI - 0.5 * jnp.log(w) + jnp.log(u)
     gap = (nu + nu * nu / (w + z)) / (w + nu) + correction
     return log_scaled, z / (w + nu) - correction, gap
 
 
-def _recurred(nu, z):
+def _recurred_i(nu, z):
     """(log I_nu(z) - z, r, 1 - r) for every nu > -1 and z not small: the expansion at nu + n, then n steps down."""
-    least = _LEAST_ORDER if is_double(z) else _LEAST_ORDER_SINGLE
-    steps = jnp.clip(jnp.ceil(least - nu), 0, least + 1)
+    least = _I_LEAST_ORDER if is_double(z) else _I_LEAST_ORDER_SINGLE
+    needed = jnp.sqrt(jnp.maximum(least * least - z * z, 0.0))
+    steps = jnp.where(z > least, 0.0, jnp.clip(jnp.ceil(needed - nu), 0, least + 1))
     order = nu + steps
-    log_scaled, ratio, gap = _uniform(order, z)
+    log_scaled, ratio, gap = _uniform_i(order, z)
     product = jnp.ones_like(ratio)
     for i in range(least + 1):
         active = i < steps
@@ -81,7 +83,7 @@ def _recurred(nu, z):
     return log_scaled - jnp.log(product), ratio, gap
 
 
-def _series_tail(nu, q, terms):
+def _series_tail_i(nu, q, terms):
     """sum_{k>0} q**k / (k! (nu+1)_k), q = z**2/4."""
     total = jnp.zeros_like(q * nu)
     for k in range(terms, 0, -1):
@@ -89,35 +91,33 @@ def _series_tail(nu, q, terms):
     return total
 
 
-def _pieces(nu, z):
+def _split_i(nu, z):
     """Where the power series is used, and safe arguments for it and for the other piece."""
     double = is_double(z)
-    end = _SERIES_END if double else _SERIES_END_SINGLE
-    small = (z <= end) & (nu < (_LEAST_ORDER if double else _LEAST_ORDER_SINGLE))
+    end = _I_SERIES_END if double else _I_SERIES_END_SINGLE
+    small = (z <= end) & (nu < (_I_LEAST_ORDER if double else _I_LEAST_ORDER_SINGLE))
     return small, jnp.where(small, nu, 0.0), jnp.where(small, z, 1.0), jnp.where(small, end, z)
 
 
-def _log_series(nu, z):
-    tail = _series_tail(nu, 0.25 * z * z, _SERIES_TERMS if is_double(z) else _SERIES_TERMS_SINGLE)
+def _log_series_i(nu, z):
+    tail = _series_tail_i(nu, 0.25 * z * z, _I_SERIES_TERMS if is_double(z) else _I_SERIES_TERMS_SINGLE)
     return nu * (jnp.log(z) - LOG_2) - jsp.gammaln(nu + 1.0) + jnp.log1p(tail)
 
 
 def _log_bessel_i(nu, z):
-    small, nu_small, z_small, z_large = _pieces(nu, z)
-    return jnp.where(small, _log_series(nu_small, z_small), _recurred(nu, z_large)[0] + z_large)
+    small, nu_small, z_small, z_large = _split_i(nu, z)
+    return jnp.where(small, _log_series_i(nu_small, z_small), _recurred_i(nu, z_large)[0] + z_large)
 
 
 def _log_bessel_ie(nu, z):
-    small, nu_small, z_small, z_large = _pieces(nu, z)
-    return jnp.where(small, _log_series(nu_small, z_small) - z_small, _recurred(nu, z_large)[0])
+    small, nu_small, z_small, z_large = _split_i(nu, z)
+    return jnp.where(small, _log_series_i(nu_small, z_small) - z_small, _recurred_i(nu, z_large)[0])
 
 
 def _series_ratio(nu, z):
-    terms = _SERIES_TERMS if is_double(z) else _SERIES_TERMS_SINGLE
+    terms = _I_SERIES_TERMS if is_double(z) else _I_SERIES_TERMS_SINGLE
     q = 0.25 * z * z
-    return (
-        0.5 * z / (nu + 1.0) * (1.0 + _series_tail(nu + 1.0, q, terms)) / (1.0 + _series_tail(nu, q, terms))
-    )
+    return 0.5 * z / (nu + 1.0) * (1.0 + _series_tail_i(nu + 1.0, q, terms)) / (1.0 + _series_tail_i(nu, q, terms))
 
 
 @differentiable(
@@ -129,9 +129,7 @@ def log_bessel_i_order(nu, z):
     return partial(_log_bessel_i, 0)(nu, z)
 
 
-@differentiable(
-    lambda out, nu, z: log_bessel_i_order(nu, z), lambda out, nu, z: bessel_i_ratio(nu, z) + nu / z
-)
+@differentiable(lambda out, nu, z: log_bessel_i_order(nu, z), lambda out, nu, z: bessel_i_ratio(nu, z) + nu / z)
 def log_bessel_i(nu, z):
     """log I_nu(z)."""
     return _log_bessel_i(nu, z)
@@ -156,15 +154,15 @@ def _ratio_in_argument(nu, z):
 @differentiable(lambda out, nu, z: _ratio_in_order(nu, z), lambda out, nu, z: _ratio_in_argument(nu, z))
 def bessel_i_ratio(nu, z):
     """I_{nu+1}(z)/I_nu(z)."""
-    small, nu_small, z_small, z_large = _pieces(nu, z)
-    return jnp.where(small, _series_ratio(nu_small, z_small), _recurred(nu, z_large)[1])
+    small, nu_small, z_small, z_large = _split_i(nu, z)
+    return jnp.where(small, _series_ratio(nu_small, z_small), _recurred_i(nu, z_large)[1])
 
 
 @differentiable(lambda out, nu, z: -_ratio_in_order(nu, z), lambda out, nu, z: -_ratio_in_argument(nu, z))
 def bessel_i_gap(nu, z):
     """1 - I_{nu+1}(z)/I_nu(z), with full relative precision for large z."""
-    small, nu_small, z_small, z_large = _pieces(nu, z)
-    return jnp.where(small, 1.0 - _series_ratio(nu_small, z_small), _recurred(nu, z_large)[2])
+    small, nu_small, z_small, z_large = _split_i(nu, z)
+    return jnp.where(small, 1.0 - _series_ratio(nu_small, z_small), _recurred_i(nu, z_large)[2])
 
 
 def bessel_i(nu, z):

@@ -2,12 +2,10 @@
 
     stirling_error(a) = log Gamma(a) - (a - 1/2) log a + a - log(2 pi)/2 ~ sum_k B_2k / (2k (2k-1) a**(2k-1))
 
-(DLMF 5.11.1), used from a = 10 on; below that Gamma(a) = Gamma(a + n) / (a (a+1) ..). With it the log of
-x**a exp(-x) / Gamma(a) is written around its peak x = a, where the plain formula loses log10(a) digits:
+(DLMF 5.11.1), used from a = 10 on; below that its steps stirling_error(a) - stirling_error(a + 1) =
+atanh(r)/r - 1, r = 1/(2a + 1), are summed. With it the log of x**a exp(-x) / Gamma(a) is written around its peak x = a, where the plain formula loses log10(a) digits:
 
-    a log x - x - log Gamma(a) = log(a / 2 pi)/2 + a log1p_remainder((x - a)/a) - stirling_error(a),
-
-log1p_remainder(d) = log(1 + d) - d.
+    a log x - x - log Gamma(a) = log(a / 2 pi)/2 + a (log(x/a) - x/a + 1) - stirling_error(a).
 """
 
 import jax.numpy as jnp
@@ -57,6 +55,10 @@ _ZETA = (
 )
 
 
+# (atanh(r)/r - 1)/r**2 = sum_k r**(2k) / (2k + 3)
+_ATANH = tuple(1.0 / (2 * k + 3) for k in range(17))
+
+
 def _stirling_series(a):
     return horner(_STIRLING, 1.0 / (a * a)) / a
 
@@ -64,14 +66,15 @@ def _stirling_series(a):
 @differentiable(lambda out, a: jsp.digamma(a) - jnp.log(a) + 0.5 / a)
 def stirling_error(a):
     """log Gamma(a) - (a - 1/2) log a + a - log(2 pi)/2 for a > 0."""
-    product, shifted = jnp.ones_like(a), a
-    for _ in range(10):
+    steps, shifted = jnp.zeros_like(a), jnp.maximum(a, 1.0)
+    for _ in range(9):
+        r = 0.5 / (shifted + 0.5)
         active = shifted < 10
-        product = jnp.where(active, product * shifted, product)
+        steps = jnp.where(active, steps + r * r * horner(_ATANH, r * r), steps)
         shifted = jnp.where(active, shifted + 1.0, shifted)
-    far = _stirling_series(shifted)
-    near = (shifted - 0.5) * jnp.log(shifted) - (a - 0.5) * jnp.log(a) - (shifted - a) - jnp.log(product)
-    return far + jnp.where(a < 10, near, 0.0)
+    far = steps + _stirling_series(shifted)
+    near = jnp.minimum(a, 1.0)
+    return jnp.where(a < 1, log_gamma_1p(near) - (near + 0.5) * jnp.log(near) + near - HALF_LOG_2_PI, far)
 
 
 @differentiable(lambda out, a: jsp.digamma(1.0 + a))
@@ -85,20 +88,20 @@ def log_gamma_1p(a):
     return jnp.where((a < -0.5) | (a > 1.5), jsp.gammaln(1.0 + a), series)
 
 
-def log1p_remainder(d):
-    """log(1 + d) - d for d > -1 without cancellation near 0: with r = d/(2 + d), log(1 + d) = 2 atanh r."""
-    near = jnp.clip(d, -0.5, 0.5)
-    r = near / (2.0 + near)
-    series = horner(tuple(2.0 / (2 * k + 3) for k in range(16)), r * r)
+def log_ratio_remainder(x, a):
+    """log(x/a) - (x/a - 1) for positive x and a, without cancellation near x = a: log(1 + d) = 2 atanh(d/(2 + d))."""
+    d = (x - a) / a
     far = jnp.abs(d) > 0.5
-    return jnp.where(far, jnp.log1p(jnp.where(far, d, 1.0)) - d, r * (r * r * series - near))
+    near = jnp.where(far, 0.0, d)
+    r = near / (2.0 + near)
+    return jnp.where(far, jnp.log(x / a) - d, r * (2.0 * r * r * horner(_ATANH, r * r) - near))
 
 
 def log_gamma_kernel(a, x):
     """log(x**a exp(-x) / Gamma(a))."""
     large = a > 10
     big = jnp.where(large, a, 11.0)
-    peaked = 0.5 * jnp.log(big) - HALF_LOG_2_PI + big * log1p_remainder((x - big) / big) - stirling_error(big)
+    peaked = 0.5 * jnp.log(big) - HALF_LOG_2_PI + big * log_ratio_remainder(x, big) - stirling_error(big)
     mild = jnp.where(large, 1.0, a)
     return jnp.where(large, peaked, mild * jnp.log(x) + jnp.log(mild) - x - log_gamma_1p(mild))
 
@@ -124,18 +127,16 @@ def factorial(n):
 
 
 def log_beta(a, b):
-    """log B(a, b), accurate also when one argument is much larger than the other."""
+    """log B(a, b) = log Gamma(a) + (log Gamma(b) - log Gamma(a + b)), the large terms cancelled beforehand."""
     a, b = floats(a, b)
     small, large = jnp.minimum(a, b), jnp.maximum(a, b)
-    both = small > 10
-    s, g = jnp.where(both, small, 11.0), jnp.where(both, large, 11.0)
-    far = (
-        HALF_LOG_2_PI
-        - 0.5 * jnp.log(g)
-        + (s - 0.5) * jnp.log(s / (s + g))
-        - g * jnp.log1p(s / g)
-        + stirling_error(s)
-        + stirling_error(g)
-        - stirling_error(s + g)
-    )
-    return jnp.where(both, far, jsp.gammaln(small) + jsp.gammaln(large) - jsp.gammaln(a + b))
+    far = large > 10
+    g = jnp.where(far, large, 11.0)
+    drop = small - small * jnp.log(small + g) - (g - 0.5) * jnp.log1p(small / g)
+    drop = drop + stirling_error(g) - stirling_error(small + g)
+    drop = jnp.where(far, drop, jsp.gammaln(large) - jsp.gammaln(a + b))
+    peaked = small > 10
+    s = jnp.where(peaked, small, 11.0)
+    both = HALF_LOG_2_PI - 0.5 * jnp.log(g) + (s - 0.5) * jnp.log(s / (s + g)) - g * jnp.log1p(s / g)
+    both = both + stirling_error(s) + stirling_error(g) - stirling_error(s + g)
+    return jnp.where(peaked, both, log_gamma_1p(small) - jnp.log(small) + drop)

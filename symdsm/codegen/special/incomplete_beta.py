@@ -20,12 +20,12 @@ from .elementary import log1m_exp, lse
 from .gammas import log_beta
 from .quadrature import gauss_legendre
 
-_RULE, _RULE_SINGLE = gauss_legendre(72), gauss_legendre(36)
+_BETA_RULE, _BETA_RULE_SINGLE = gauss_legendre(72), gauss_legendre(36)
 
 
-def _log_descent(a, b, x):
+def _log_beta_descent(a, b, x):
     """log of the integral above, for a >= 1 and x <= a/(a+b)."""
-    (nodes, weights), depth = (_RULE, 38.0) if is_double(x) else (_RULE_SINGLE, 18.0)
+    (nodes, weights), depth = (_BETA_RULE, 38.0) if is_double(x) else (_BETA_RULE_SINGLE, 18.0)
 
     def fall(v):
         return a * v + (a + b) * jnp.log1p(x * jnp.expm1(-v))
@@ -42,23 +42,23 @@ def _log_descent(a, b, x):
     return jnp.log(end * total)
 
 
-def _log_front(a, b, x):
+def _log_beta_front(a, b, x):
     """log(x**a (1-x)**b / B(a, b))."""
     return a * jnp.log(x) + b * jnp.log1p(-x) - log_beta(a, b)
 
 
-def _log_left(a, b, x):
+def _log_beta_left(a, b, x):
     """log I_x(a, b) for x <= a/(a+b)."""
     raised = a < 1
     lifted = jnp.where(raised, a + 1.0, a)
-    rest = _log_front(lifted, b, x) + _log_descent(lifted, b, x)
-    return jnp.where(raised, lse(rest, _log_front(a, b, x) - jnp.log(a)), rest)
+    rest = _log_beta_front(lifted, b, x) + _log_beta_descent(lifted, b, x)
+    return jnp.where(raised, lse(rest, _log_beta_front(a, b, x) - jnp.log(a)), rest)
 
 
 def _log_beta_inc(a, b, x):
     a, b, x = jnp.broadcast_arrays(a, b, x)
     left = x * (a + b) <= a
-    value = _log_left(jnp.where(left, a, b), jnp.where(left, b, a), jnp.where(left, x, 1.0 - x))
+    value = _log_beta_left(jnp.where(left, a, b), jnp.where(left, b, a), jnp.where(left, x, 1.0 - x))
     return jnp.where(left, value, log1m_exp(jnp.where(left, -1.0, jnp.minimum(value, -1e-30))))
 
 
@@ -90,7 +90,7 @@ def _hazard_in_shape(k, out, a, b, x):
 )
 def beta_hazard(a, b, x):
     """x**(a-1) (1-x)**(b-1) / (B(a, b) I_x(a, b))."""
-    return jnp.exp(_log_front(a, b, x) - _log_beta_inc(a, b, x)) / (x * (1.0 - x))
+    return jnp.exp(_log_beta_front(a, b, x) - _log_beta_inc(a, b, x) - jnp.log(x) - jnp.log1p(-x))
 
 
 def betainc_regularized(a, b, lower, upper):

@@ -16,27 +16,25 @@ import jax
 import jax.numpy as jnp
 
 from .arrays import differentiable, is_double, partial
-from .bessel_k import _exp_remainder
+from .bessel_k import exp_remainder
 from .elementary import log1m_exp
 from .gammas import log_gamma_1p, log_gamma_kernel
 from .quadrature import gauss_legendre
 
-_RULE, _RULE_SINGLE = gauss_legendre(56), gauss_legendre(28)
+_GAMMA_RULE, _GAMMA_RULE_SINGLE = gauss_legendre(56), gauss_legendre(28)
 
 
-def _descent(slope, x, direction):
+def _gamma_descent(slope, x, direction):
     """log int_0^oo exp(-slope s - x (e**(direction s) - 1 - direction s)) ds, slope >= 0."""
-    (nodes, weights), depth = (_RULE, 38.0) if is_double(x) else (_RULE_SINGLE, 18.0)
+    (nodes, weights), depth = (_GAMMA_RULE, 38.0) if is_double(x) else (_GAMMA_RULE_SINGLE, 18.0)
     c = depth / x
     bend = c + jnp.sqrt(2.0 * c)
-    end = jnp.minimum(
-        depth / jnp.maximum(slope, depth / (1.0 + bend)), jnp.log1p(bend) if direction > 0 else bend
-    )
+    end = jnp.minimum(depth / jnp.maximum(slope, depth / (1.0 + bend)), jnp.log1p(bend) if direction > 0 else bend)
     end = jax.lax.stop_gradient(end)
     total = jnp.zeros_like(end * slope)
     for node, weight in zip(nodes, weights, strict=True):
         s = node * end
-        total = total + weight * jnp.exp(-slope * s - x * _exp_remainder(direction * s))
+        total = total + weight * jnp.exp(-slope * s - x * exp_remainder(direction * s))
     return jnp.log(end * total)
 
 
@@ -57,8 +55,8 @@ def _alternating(a, x):
     return total
 
 
-def _both(a, x):
-    """(log P, log Q)."""
+def _pieces_of_gamma(a, x):
+    """(log P, log Q, log(D/P), log(D/Q)), D = x**a exp(-x) / Gamma(a)."""
     a, x = jnp.broadcast_arrays(a, x)
     upper = x >= jnp.maximum(a, 1.0)
     series = ~upper & (x <= 4)
@@ -66,26 +64,25 @@ def _both(a, x):
     lower = ~upper & ~series
     log_d = log_gamma_kernel(a, x)
 
-    def safely(mask, value, default):
-        return jnp.where(mask, value, default)
+    au, xu = jnp.where(upper, a, 1.0), jnp.where(upper, x, 2.0)
+    log_ratio_q = -_gamma_descent(xu - au, xu, 1.0)
+    al, xl = jnp.where(lower, a, 6.0), jnp.where(lower, x, 5.0)
+    xs = jnp.where(series, x, 1.0)
+    log_ratio_p = jnp.where(lower, -_gamma_descent(al - xl, xl, -1.0), jnp.log(a) - jnp.log1p(_lower_series(a, xs)))
 
-    au, xu = safely(upper, a, 1.0), safely(upper, x, 2.0)
-    log_q = log_d + _descent(xu - au, xu, 1.0)
-    al, xl = safely(lower, a, 6.0), safely(lower, x, 5.0)
-    log_p_far = log_d + _descent(al - xl, xl, -1.0)
-    xs = safely(series, x, 1.0)
-    ac, xc = safely(corner, a, 0.5), safely(corner, x, 0.5)
+    ac, xc = jnp.where(corner, a, 0.5), jnp.where(corner, x, 0.5)
     log_front = ac * jnp.log(xc) - log_gamma_1p(ac)
-    log_p_near = jnp.where(corner, log_front - x, log_d - jnp.log(a)) + jnp.log1p(_lower_series(a, xs))
     q_corner = -jnp.expm1(log_front) - jnp.exp(log_front) * ac * _alternating(ac, xc)
+    below_half = corner & (q_corner < 0.5)
+    q_corner = jnp.where(below_half, q_corner, 0.5)
 
-    log_p_direct = jnp.where(series, log_p_near, log_p_far)
-    log_p_direct = jnp.where(
-        corner & (q_corner < 0.5), jnp.log1p(-jnp.where(corner, q_corner, 0.5)), log_p_direct
-    )
-    log_p = jnp.where(upper, _complement(upper, log_q), log_p_direct)
-    log_q = jnp.where(upper, log_q, _complement(~upper & ~corner, log_p_direct))
-    return log_p, jnp.where(corner, jnp.log(jnp.where(corner, q_corner, 0.5)), log_q)
+    log_p = jnp.where(corner, log_front - x + jnp.log1p(_lower_series(ac, xc)), log_d - log_ratio_p)
+    log_p = jnp.where(below_half, jnp.log1p(-q_corner), log_p)
+    log_q = log_d - log_ratio_q
+    log_p = jnp.where(upper, _complement(upper, log_q), log_p)
+    log_q = jnp.where(upper, log_q, _complement(~upper, log_p))
+    log_q = jnp.where(below_half, jnp.log(q_corner), log_q)
+    return log_p, log_q, jnp.where(upper, log_d - log_p, log_ratio_p), jnp.where(upper, log_ratio_q, log_d - log_q)
 
 
 def _complement(mask, log_part):
@@ -94,11 +91,11 @@ def _complement(mask, log_part):
 
 
 def _log_p(a, x):
-    return _both(a, x)[0]
+    return _pieces_of_gamma(a, x)[0]
 
 
 def _log_q(a, x):
-    return _both(a, x)[1]
+    return _pieces_of_gamma(a, x)[1]
 
 
 @differentiable(
@@ -137,7 +134,7 @@ def log_gamma_q(a, x):
 )
 def gamma_hazard_p(a, x):
     """x**(a-1) exp(-x) / (Gamma(a) P(a, x))."""
-    return jnp.exp(log_gamma_kernel(a, x) - _log_p(a, x)) / x
+    return jnp.exp(_pieces_of_gamma(a, x)[2] - jnp.log(x))
 
 
 @differentiable(
@@ -146,7 +143,7 @@ def gamma_hazard_p(a, x):
 )
 def gamma_hazard_q(a, x):
     """x**(a-1) exp(-x) / (Gamma(a) Q(a, x))."""
-    return jnp.exp(log_gamma_kernel(a, x) - _log_q(a, x)) / x
+    return jnp.exp(_pieces_of_gamma(a, x)[3] - jnp.log(x))
 
 
 def lower_gamma(a, x):

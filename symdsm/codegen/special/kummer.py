@@ -15,10 +15,10 @@ import jax.scipy.special as jsp
 
 from .arrays import differentiable, partial
 
-_COUNT = 192
+_KUMMER_COUNT = 192
 
 
-def _terms(a, b, z):
+def _kummer_terms(a, b, z):
     """(k, log of the k-th term, stride), the terms on a new last axis; z > 0."""
     tilt = z - b - 1.0
     root = jnp.sqrt(jnp.maximum(tilt * tilt + 4.0 * (z * a - b), 0.0))
@@ -26,24 +26,22 @@ def _terms(a, b, z):
     peak = jnp.maximum(peak, 0.0)
     spread = 1.0 / jnp.sqrt(jnp.maximum(1.0 / (peak + 1.0) + 1.0 / (b + peak) - 1.0 / (a + peak), 1e-30))
     far = peak > 80.0
-    stride = jnp.where(far, jnp.maximum(jnp.ceil(18.0 * spread / _COUNT), 1.0), 1.0)
-    start = jnp.where(far, jnp.maximum(jnp.floor(peak - 0.5 * _COUNT * stride), 0.0), 0.0)
+    stride = jnp.where(far, jnp.maximum(jnp.ceil(18.0 * spread / _KUMMER_COUNT), 1.0), 1.0)
+    start = jnp.where(far, jnp.maximum(jnp.floor(peak - 0.5 * _KUMMER_COUNT * stride), 0.0), 0.0)
     start, stride = jax.lax.stop_gradient(start), jax.lax.stop_gradient(stride)
-    k = start[..., None] + stride[..., None] * jnp.arange(_COUNT, dtype=z.dtype)
+    k = start[..., None] + stride[..., None] * jnp.arange(_KUMMER_COUNT, dtype=z.dtype)
     a, b, z = a[..., None], b[..., None], z[..., None]
     gammaln = jsp.gammaln
     rising = gammaln(a + k) - gammaln(a) - gammaln(b + k) + gammaln(b)
     return k, rising + k * jnp.log(z) - gammaln(k + 1.0), stride
 
 
-def _log_sum(a, b, z):
-    k, logs, stride = _terms(a, b, z)
-    large = jsp.logsumexp(logs, -1) + jnp.log(stride)
-    small = z * jnp.maximum(1.0, a / b) < 0.25
-    return jnp.where(small, jnp.log1p(_series_tail(a, b, jnp.where(small, z, 0.1))), large)
+def _log_kummer_sum(a, b, z):
+    _, logs, stride = _kummer_terms(a, b, z)
+    return jsp.logsumexp(logs, -1) + jnp.log(stride)
 
 
-def _series_tail(a, b, z):
+def _kummer_tail(a, b, z):
     """sum_{k>0} (a)_k/(b)_k z**k/k! for small z."""
     total = jnp.zeros_like(z)
     for k in range(24, 0, -1):
@@ -53,9 +51,12 @@ def _series_tail(a, b, z):
 
 def _log_hyp1f1(a, b, z):
     a, b, z = jnp.broadcast_arrays(a, b, z)
+    small = jnp.abs(z) * jnp.maximum(1.0, a / b) < 0.25
+    near = jnp.log1p(_kummer_tail(a, b, jnp.where(small, z, 0.0)))
     negative = z < 0
-    size = jnp.maximum(jnp.abs(z), jnp.finfo(z.dtype).tiny)
-    return jnp.where(negative, z, 0.0) + _log_sum(jnp.where(negative, b - a, a), b, size)
+    size = jnp.where(small, 0.25, jnp.abs(z))
+    far = jnp.where(negative, z, 0.0) + _log_kummer_sum(jnp.where(negative, b - a, a), b, size)
+    return jnp.where(small, near, far)
 
 
 @differentiable(
@@ -80,7 +81,10 @@ def log_hyp1f1_shape(k, a, b, z):
 )
 def hyp1f1_ratio(a, b, z):
     """1F1(a+1; b+1; z) / 1F1(a; b; z)."""
-    return jnp.exp(_log_hyp1f1(a + 1.0, b + 1.0, z) - _log_hyp1f1(a, b, z))
+    a, b, z = jnp.broadcast_arrays(a, b, z)
+    k, logs, _ = _kummer_terms(a, b, jnp.where(z > 0, z, 1.0))
+    mean = jnp.sum(jax.nn.softmax(logs, -1) * (a[..., None] + k) / (b[..., None] + k), -1) * b / a
+    return jnp.where(z > 0, mean, jnp.exp(_log_hyp1f1(a + 1.0, b + 1.0, z) - _log_hyp1f1(a, b, z)))
 
 
 def hyp1f1(a, b, z):

@@ -14,46 +14,54 @@ from .arrays import floats
 from .elementary import lse
 from .normal import HALF_LOG_2_PI
 
-_IMAGES, _WAVES, _SWITCH = 3, 5, 2.0
+_WRAP_IMAGES, _WRAP_WAVES, _WRAP_SWITCH = 3, 5, 2.0
 _LOG_2_PI = 1.8378770664093453
-# 2 pi in two parts, the first with few digits, so that multiples of it are subtracted exactly
-_TURN, _TURN_REST = 6.28125, 0.0019353071795864769
+# pi in two parts, the first with few digits, so that multiples of it are subtracted exactly
+_PI_HIGH, _PI_LOW = 3.140625, 0.00096765358979323846
 
 
-def _reduced(d):
-    turns = jnp.round(d / (_TURN + _TURN_REST))
-    return (d - turns * _TURN) - turns * _TURN_REST
+def _minus_pi(d, k):
+    """d - k pi."""
+    return (d - k * _PI_HIGH) - k * _PI_LOW
 
 
-def _branches(d, s):
-    """(small, images of d over s, s for the first sum, reduced d, s for the second)."""
+def _wrap_branches(d, s):
+    """(small, images, s for the first sum, reduced d, s for the second).
+
+    An image is (u, log weight): its place in units of s, and its log density over that of the nearest image,
+    (d**2 - (d + 2 pi k)**2)/(2 s**2) without cancellation.
+    """
     d, s = floats(d, s)
-    small = s < _SWITCH
-    narrow, wide = jnp.where(small, s, 1.0), jnp.where(small, _SWITCH, s)
-    d = _reduced(d)
-    images = [(d + k * _TURN + k * _TURN_REST) / narrow for k in range(-_IMAGES, _IMAGES + 1)]
+    small = s < _WRAP_SWITCH
+    narrow, wide = jnp.where(small, s, 1.0), jnp.where(small, _WRAP_SWITCH, s)
+    d = _minus_pi(d, 2.0 * jnp.round(d / (2.0 * (_PI_HIGH + _PI_LOW))))
+    images = []
+    for k in range(-_WRAP_IMAGES, _WRAP_IMAGES + 1):
+        half_way = _minus_pi(d, -k) / narrow
+        images.append((_minus_pi(d, -2 * k) / narrow, -2.0 * (_PI_HIGH + _PI_LOW) * k / narrow * half_way))
     return small, images, narrow, d, wide
 
 
 def _wave_sum(n, d, s):
     """The n-th derivative of sum_{m>0} exp(-m**2 s**2 / 2) cos(m d)."""
     turn = (jnp.cos, lambda v: -jnp.sin(v), lambda v: -jnp.cos(v), jnp.sin)[n % 4]
-    return sum(m**n * jnp.exp(-0.5 * (m * s) ** 2) * turn(m * d) for m in range(1, _WAVES + 1))
+    return sum(m**n * jnp.exp(-0.5 * (m * s) ** 2) * turn(m * d) for m in range(1, _WRAP_WAVES + 1))
 
 
 def log_wrapped_normal(d, s):
     """log p(d)."""
-    small, images, narrow, d, wide = _branches(d, s)
-    direct = lse(*(-0.5 * u * u for u in images)) - jnp.log(narrow) - HALF_LOG_2_PI
+    small, images, narrow, d, wide = _wrap_branches(d, s)
+    nearest = -0.5 * (d / narrow) ** 2 - jnp.log(narrow) - HALF_LOG_2_PI
+    direct = nearest + lse(*(log_weight for _, log_weight in images))
     return jnp.where(small, direct, jnp.log1p(2.0 * _wave_sum(0, d, wide)) - _LOG_2_PI)
 
 
 def wrapped_normal_moment(n, d, s):
     """The n-th derivative of p at d over p, n a Python integer."""
-    small, images, narrow, d, wide = _branches(d, s)
-    logs = [-0.5 * u * u for u in images]
-    total = lse(*logs)
-    direct = sum(jnp.exp(a - total) * _hermite(n, u) for a, u in zip(logs, images, strict=True))
+    small, images, narrow, d, wide = _wrap_branches(d, s)
+    weights = [jnp.exp(log_weight) for _, log_weight in images]
+    polynomials = [_hermite(n, u) for u, _ in images]
+    direct = sum(w * h for w, h in zip(weights, polynomials, strict=True)) / sum(weights)
     waves = 2.0 * _wave_sum(n, d, wide) / (1.0 + 2.0 * _wave_sum(0, d, wide))
     return jnp.where(small, direct * (-1.0 / narrow) ** n, waves)
 
