@@ -17,7 +17,7 @@ from tests.oracles import precise
 
 RELATIVE = 1e-9
 LOCAL = 1e-6
-FLOOR = 1e-25  # a score this small is lost in the oracle's own difference
+FLOOR = 1e-25  # what is smaller is lost in the oracle's own difference, and 0 must equal 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def batch(case: Case, region: str, shapes: str, dtype) -> Batch:
         middle, iqr = np.array([case.spread(float(v), params) for v in x]).T
         room = LOCAL * np.maximum(1, np.abs(value))
         slope_room = LOCAL * (np.abs(slope) + 1 / (iqr + np.abs(y - middle)))
-    room = room + [f.log_density_allowance for f in facts]
+    room = room + [f.log_density_allowance for f in facts] + FLOOR
     slope_room = slope_room + [f.score_allowance for f in facts] + FLOOR
     return Batch(y, x, value, slope, room, slope_room)
 
