@@ -16,18 +16,13 @@ import sympy as sp
 
 from symdsm.codegen.build import build_program, write_module
 from symdsm.codegen.program import Program
-from symdsm.errors import DeclarationError, DerivationError
+from symdsm.errors import DeclarationError
 from symdsm.symbolic import constructors, derive
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.nodes import plain
+from symdsm.symbolic.product import product
 from symdsm.symbolic.regularity import Regularity, check_regularity
-try:
-    from symdsm.symbolic.serialise import digest, dumps, loads
-except ImportError:
-    import hashlib
-    digest=lambda o: hashlib.sha256(str(o).encode()).hexdigest()
-    dumps=lambda o: str(o)
-    loads=None
+from symdsm.symbolic.serialise import digest, dumps, loads
 
 __all__ = ["Kernel", "load"]
 
@@ -69,6 +64,23 @@ class Kernel:
         return cls(constructors.from_density(f, noisy, clean, support, level, log), names)
 
     @classmethod
+    def from_sde(cls, drift, diffusion, state, time, clean=None, initial=None) -> "Kernel":
+        """The transition kernel of the linear SDE d state = drift dt + diffusion dw; the level is `time`.
+
+        Scalar: expressions and a symbol. Vector: `state` a Matrix of symbols, `drift` and `diffusion` Matrices;
+        `clean={x1: X}` names the components that data give, `initial={v: st.Normal("v0", 0, s)}` the law from which
+        the others start. The noisy value of a vector SDE has its components on the last axis. Raises
+        DeclarationError for a drift that is not linear in the state, DerivationError without a closed form.
+        """
+        return cls(constructors.from_sde(drift, diffusion, state, time, clean, initial))
+
+    @classmethod
+    def product(cls, blocks: "dict[str, Kernel]") -> "Kernel":
+        """Independent blocks; clean and noisy values are dicts of arrays. Raises DeclarationError."""
+        source = ("product", {name: kernel._declaration.source for name, kernel in blocks.items()})
+        return cls(product({name: kernel._declaration for name, kernel in blocks.items()}, source))
+
+    @classmethod
     def mixture(cls, parts: "dict[Kernel, sp.Expr]") -> "Kernel":
         """sum_k w_k p_k(y | x); weights are SymPy expressions that add to one. Raises DeclarationError."""
         total = sp.simplify(sp.Add(*map(sp.sympify, parts.values())))
@@ -86,15 +98,19 @@ class Kernel:
         return Kernel(constructors.change(self._declaration, transform, clean), self._names)
 
     def _public(self, expr):
-        return plain(expr).xreplace(self._names)
+        if isinstance(expr, dict):
+            return {name: self._public(e) for name, e in expr.items()}
+        if isinstance(expr, sp.MatrixBase):
+            return expr.applyfunc(self._public)
+        return plain(expr).xreplace(self._names) if isinstance(expr, sp.Expr) else expr.xreplace(self._names)
 
     @property
     def noisy(self):
-        return self._names.get(self._declaration.noisy, self._declaration.noisy)
+        return self._public(self._declaration.noisy)
 
     @property
     def clean(self):
-        return self._names.get(self._declaration.clean, self._declaration.clean)
+        return self._public(self._declaration.clean)
 
     @property
     def level(self):
@@ -106,7 +122,7 @@ class Kernel:
 
     @property
     def support(self) -> sp.Set:
-        return self._declaration.support.xreplace(self._names)
+        return self._public(self._declaration.support)
 
     @property
     def normalised(self) -> bool | None:
@@ -124,12 +140,19 @@ class Kernel:
     @cached_property
     def score(self) -> sp.Expr:
         """d/dy log p(y | x), SymPy."""
-        return derive.readable(derive.score(self._declaration)).xreplace(self._names)
+        return self._read(derive.score(self._declaration))
+
+    def _read(self, expr):
+        if isinstance(expr, dict):
+            return {name: self._read(e) for name, e in expr.items()}
+        if isinstance(expr, sp.MatrixBase):
+            return expr.applyfunc(self._read)
+        return derive.readable(expr).xreplace(self._names)
 
     @cached_property
     def level_score(self) -> sp.Expr:
         """d/dlevel log p(y | x), SymPy. Raises DerivationError without a level or a normaliser."""
-        return derive.readable(derive.level_score(self._declaration)).xreplace(self._names)
+        return self._read(derive.level_score(self._declaration))
 
     def check(self) -> Regularity:
         """Which conditions of Vincent's identity hold, as a Regularity that prints as half a page."""
@@ -205,14 +228,24 @@ def _from_json(text: str) -> Kernel:
 
 
 def _from_source(source) -> Kernel:
+    """Call the constructor that a stored declaration names."""
     kind, *rest = source
-    if kind == "random":
-        return Kernel.from_random(*rest)
-    if kind == "density":
-        return Kernel.from_density(*rest)
-    raise DerivationError(
-        given=f"a declaration of kind {kind}", expected="one that this version knows", fix="update"
-    )
+    if kind == "change":
+        inner, moved, clean = rest
+        (symbol,) = moved.free_symbols
+        return _from_source(inner).change(lambda value: moved.xreplace({symbol: value}), clean)
+    if kind == "mixture":
+        return Kernel.mixture({_from_source(part): weight for part, weight in rest[0]})
+    if kind == "product":
+        return Kernel.product({name: _from_source(block) for name, block in rest[0].items()})
+    simple = {"random": Kernel.from_random, "density": Kernel.from_density, "sde": Kernel.from_sde}
+    if kind not in simple:
+        raise DeclarationError(
+            given=f"a stored declaration of kind {kind!r}",
+            expected=f"one of {', '.join([*simple, 'change', 'mixture', 'product'])}",
+            fix="write it again with Kernel.to_json of this version",
+        )
+    return simple[kind](*rest)
 
 
 def load(path):

@@ -47,7 +47,13 @@ def _counter(taken: set[str]) -> Iterator[sp.Symbol]:
 
 
 def _named(replacements, reduced, y, x, taken):
-    known = {y / x: "ratio", sp.log(y / x): "log_ratio", sp.log(y): "log_y", sp.log(x): "log_x", 1 / y: "inverse_y"}
+    known = {
+        y / x: "ratio",
+        sp.log(y / x): "log_ratio",
+        sp.log(y): "log_y",
+        sp.log(x): "log_x",
+        1 / y: "inverse_y",
+    }
     renaming, meaning, count, out = {}, {}, 0, []
     for symbol, value in replacements:
         value = value.xreplace(renaming)

@@ -11,10 +11,19 @@ import sympy as sp
 
 from symdsm.codegen.lookup import NEAREST, TABLE
 from symdsm.errors import CodegenError
+from symdsm.symbolic.nodes import BesselIRatio, LogBesselI
 
 __all__ = ["JaxPrinter"]
 
 _ATOM, _POWER, _UNARY, _PRODUCT, _SUM, _COMPARE, _LOGIC = range(7)
+
+
+# Orders 0 and 1 are in jax.scipy.special already.
+_SIMPLE_ORDERS = {
+    (LogBesselI, sp.S.Zero): "jnp.log(jsp.i0e({0})) + jnp.abs({0})",
+    (LogBesselI, sp.S.One): "jnp.log(jsp.i1e({0})) + jnp.abs({0})",
+    (BesselIRatio, sp.S.Zero): "jsp.i1e({0}) / jsp.i0e({0})",
+}
 
 
 class JaxPrinter:
@@ -44,9 +53,7 @@ class JaxPrinter:
     def _unknown(self, expr):
         name = type(expr).__name__ if expr.args else str(expr)
         nearest = NEAREST.get(type(expr)) or "write the density with functions of jax.numpy or jax.scipy.special"
-        return CodegenError(
-            given=f"{expr}, which holds {name}", expected="functions that have a JAX form", fix=nearest
-        )
+        return CodegenError(given=f"{expr}, which holds {name}", expected="functions that have a JAX form", fix=nearest)
 
     def _print_Symbol(self, expr):
         return expr.name, _ATOM
@@ -145,6 +152,11 @@ class JaxPrinter:
         return f"jnp.exp({self.doprint(expr.args[0])})", _ATOM
 
     def _print_Function(self, expr):
+        if isinstance(expr, sp.polygamma) and expr.args[0] == 0:
+            return f"jsp.digamma({self.doprint(expr.args[1])})", _ATOM
+        simple = _SIMPLE_ORDERS.get((type(expr), expr.args[0]))
+        if simple is not None:
+            return simple.format(self.doprint(expr.args[1])), _SUM
         target = TABLE.get(type(expr))
         if target is None:
             raise self._unknown(expr)

@@ -78,6 +78,11 @@ class Program:
         """E[score**2 | x]."""
         return self._module.fisher(*_floats(x=x), **self._checked(params))
 
+    def functions(self, suffix: str = "") -> types.SimpleNamespace:
+        """log_prob, score and level_score of the module as they are; a product's blocks have a suffix."""
+        names = ("log_prob", "score", "level_score")
+        return types.SimpleNamespace(**{n: getattr(self._module, f"{n}{suffix}", None) for n in names})
+
     @property
     def has_level_score(self) -> bool:
         return self._no_level is None
@@ -108,6 +113,9 @@ def _floats(**arrays):
     """Real floating arrays; Python numbers become weakly typed ones."""
     out = []
     for name, value in arrays.items():
+        if isinstance(value, dict):
+            out.append(dict(zip(value, _floats(**value), strict=True)))
+            continue
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             out.append(jnp.asarray(float(value)))
             continue
@@ -137,7 +145,9 @@ def _admissible(name, value, rules):
     numbers = np.asarray(value)
     if numbers.dtype.kind not in "fiu" and not jnp.issubdtype(numbers.dtype, jnp.floating):
         raise ParameterError(
-            given=f"{name} of type {numbers.dtype}", expected="a real number or array", fix=f"pass {name} as a float"
+            given=f"{name} of type {numbers.dtype}",
+            expected="a real number or array",
+            fix=f"pass {name} as a float",
         )
     for rule, (holds, words) in _RULES.items():
         if rules.get(rule) and not np.all(holds(numbers)):
@@ -146,24 +156,50 @@ def _admissible(name, value, rules):
     return float(value) if isinstance(value, (int, np.integer)) else value
 
 
-def verify_scores(program: Program, points: list[dict], draws, level: str | None) -> None:
+def verify_scores(functions, points: list[dict], draws, level: str | None) -> None:
     """Compare score and level score with autodiff of log_prob at (y, x, params) in `points`; raise CodegenError."""
     with jax.enable_x64(True):
         columns = {k: jnp.asarray([p[k] for p in points], dtype=float) for k in points[0]}
         y, x = jnp.asarray(draws, dtype=float), columns.pop("x")
-        module = program._module
 
         def one(y, x, params):
-            value, slope = jax.value_and_grad(module.log_prob)(y, x, **params)
-            out = [(module.score(y, x, **params), slope)]
+            value, slope = jax.value_and_grad(functions.log_prob)(y, x, **params)
+            out = [(functions.score(y, x, **params), slope)]
             if level is not None:
-                by_level = jax.grad(lambda lam: module.log_prob(y, x, **{**params, level: lam}))(params[level])
-                out.append((module.level_score(y, x, **params), by_level))
+                by_level = jax.grad(lambda lam: functions.log_prob(y, x, **{**params, level: lam}))(params[level])
+                out.append((functions.level_score(y, x, **params), by_level))
             return value, out
 
         value, pairs = jax.jit(jax.vmap(one))(y, x, columns)
         for name, (derived, automatic) in zip(("score", "level score"), pairs, strict=False):
             _compare(name, np.asarray(value), np.asarray(derived), np.asarray(automatic), np.asarray(y))
+
+
+def verify_draw(program: Program, seed: int, x, params: dict, level: str | None) -> None:
+    """The same comparison at one draw of a kernel whose log_prob sums over its event."""
+    with jax.enable_x64(True):
+        x = jax.tree.map(lambda v: jnp.asarray(v, dtype=float), x, is_leaf=lambda v: isinstance(v, list))
+        params = {k: jnp.asarray(v, dtype=float) for k, v in params.items()}
+        value, pairs = _at_a_draw(program._module, level)(jax.random.key(seed), x, params)
+        for name, (derived, automatic) in zip(("score", "level score"), pairs, strict=False):
+            leaves = [np.concatenate([np.ravel(a) for a in jax.tree.leaves(t)]) for t in (derived, automatic)]
+            _compare(name, np.asarray(value), *leaves, np.full(leaves[0].shape, np.nan))
+
+
+def _at_a_draw(module, level):
+    """key, x, params -> log density at a draw, and the pairs (derived, automatic)."""
+
+    @jax.jit
+    def compared(key, x, params):
+        y = module.sample(key, x, **params)
+        value, slope = jax.value_and_grad(lambda y: module.log_prob(y, x, **params).sum())(y)
+        pairs = [(module.score(y, x, **params), slope)]
+        if level is not None:
+            by_level = jax.grad(lambda lam: module.log_prob(y, x, **{**params, level: lam}).sum())(params[level])
+            pairs.append((module.level_score(y, x, **params).sum(), by_level))
+        return value, pairs
+
+    return compared
 
 
 def _compare(name, value, derived, automatic, y):

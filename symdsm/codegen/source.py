@@ -16,15 +16,20 @@ from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.derive import derivative, noise_targets, readable
 from symdsm.symbolic.nodes import plain
 
-__all__ = ["HELPER_IMPORT", "scalar_source"]
+__all__ = ["HELPER_IMPORT", "block_functions", "module_text", "scalar_source"]
 
 HELPER_IMPORT = "from symdsm.codegen import special"
 
 
 def scalar_source(declaration: Declaration, digest: str) -> str:
     """The module: log_prob, score, level_score, sample, target, dual_target, fisher."""
+    return module_text(_docstring(declaration, digest), block_functions(declaration))
+
+
+def block_functions(declaration: Declaration, suffix: str = "") -> list[str]:
+    """The functions of one scalar kernel, each name with the suffix."""
     log_density = stabilise(declaration.log_density)
-    emit = _Emitter(declaration)
+    emit = _Emitter(declaration, suffix)
     functions = [
         emit.pointwise("log_prob", log_density, "-jnp.inf", "log p(y | x); -inf outside the support."),
         emit.pointwise("score", derivative(log_density, declaration.noisy), "jnp.nan", "d/dy log p(y | x)."),
@@ -33,9 +38,13 @@ def scalar_source(declaration: Declaration, digest: str) -> str:
     if dual:
         text = f"d/d{declaration.level} log p(y | x)."
         functions.append(emit.pointwise("level_score", derivative(log_density, declaration.level), "jnp.nan", text))
-    functions += [emit.sample(), *emit.targets(dual), emit.fisher()]
-    body = "\n\n\n".join(f for f in functions if f)
-    header = [_docstring(declaration, digest), "", "import jax", "import jax.numpy as jnp"]
+    return [*functions, emit.sample(), *emit.targets(dual), emit.fisher()]
+
+
+def module_text(docstring: str, functions: list[str]) -> str:
+    """The functions with the imports that they need."""
+    body = "\n\n\n".join(functions)
+    header = [docstring, "", "import jax", "import jax.numpy as jnp"]
     if "jsp." in body:
         header.append("import jax.scipy.special as jsp")
     if "special." in body.replace("jax.scipy.special", ""):
@@ -79,8 +88,8 @@ def _compact(expr: sp.Expr) -> sp.Expr:
 
 
 class _Emitter:
-    def __init__(self, declaration: Declaration):
-        self.declaration = declaration
+    def __init__(self, declaration: Declaration, suffix: str = ""):
+        self.declaration, self.suffix = declaration, suffix
         y, x = declaration.noisy, declaration.clean
         self.names = {y: "y", x: "x", sp.Symbol(y.name, real=True): "y"}
         self.params = [s.name for s in declaration.params]
@@ -121,7 +130,7 @@ class _Emitter:
 
     def _function(self, name, arguments, doc, lines, value, returns="jax.Array") -> str:
         body = "".join(f"    {line}\n" for line in lines)
-        return f'def {name}({arguments}) -> {returns}:\n    """{doc}"""\n{body}    return {value}'
+        return f'def {name}{self.suffix}({arguments}) -> {returns}:\n    """{doc}"""\n{body}    return {value}'
 
     def _shape(self, *leading: str) -> str:
         return f"jnp.broadcast_shapes({', '.join(f'jnp.shape({n})' for n in [*leading, 'x', *self.params])})"
@@ -153,10 +162,10 @@ class _Emitter:
         pair, triple = "tuple[jax.Array, jax.Array]", "tuple[jax.Array, jax.Array, jax.Array]"
         derived = noise_targets(self.declaration)
         if derived is None:
-            lines = [f"y = sample(key, x{self.forwarded})"]
-            out = [("target", pair, lines, f"y, score(y, x{self.forwarded})")]
+            lines = [f"y = sample{self.suffix}(key, x{self.forwarded})"]
+            out = [("target", pair, lines, f"y, score{self.suffix}(y, x{self.forwarded})")]
             if dual:
-                values = f"y, score(y, x{self.forwarded}), level_score(y, x{self.forwarded})"
+                values = f"y, score{self.suffix}(y, x{self.forwarded}), level_score{self.suffix}(y, x{self.forwarded})"
                 out.append(("dual_target", triple, lines, values))
         else:
             out = [("target", pair, *self._target_lines(derived[:1]))]
@@ -174,7 +183,10 @@ class _Emitter:
         put = {noise.variable: e}
         exprs = [_compact(stabilise(d)).xreplace(put) for d in (noise.map, *derived)]
         lines, values = self._lines(exprs, y=e)
-        ones = [f"jnp.broadcast_to({v}, shape)" if e not in d.free_symbols else v for v, d in zip(values, exprs, strict=True)]
+        ones = [
+            f"jnp.broadcast_to({v}, shape)" if e not in d.free_symbols else v
+            for v, d in zip(values, exprs, strict=True)
+        ]
         return self._noise_lines() + lines, ", ".join(ones)
 
     def _sample_mixture(self, arguments: str, doc: str) -> str:

@@ -1,6 +1,7 @@
 """Rewriting for code: the same numbers with fewer roundings.
 
     log(1 + u) -> Log1p(u)        exp(u) - 1 -> Expm1(u)
+    a long sum of numbers -> its value
     log(...) inside a declared log density -> the stable nodes of symbolic/logs.py
     pieces -> pieces whose unused branches see a harmless argument (safe `where`)
 
@@ -28,13 +29,22 @@ def _walk(expr: sp.Basic) -> sp.Basic:
         one, rest = expr.args[0].as_coeff_Add()
         if one is sp.S.One:
             return Log1p(rest)
-    if expr.is_Add:
-        return _expm1(expr)
-    return expr
+    return _expm1(_fold(expr)) if expr.is_Add else expr
+
+
+def _fold(expr: sp.Add) -> sp.Expr:
+    """A long sum of numbers as one number; log(2*pi)/2 stays readable."""
+    constants = [a for a in expr.args if a.is_number]
+    total = sp.Add(*constants)
+    if len(constants) < 2 or sp.count_ops(total) < 8:
+        return expr
+    return sp.Add(*[a for a in expr.args if not a.is_number], sp.Float(total.evalf(25), 17))
 
 
 def _expm1(expr: sp.Add) -> sp.Expr:
     """c (exp(u) - 1) + rest, when a constant -c and one c exp(u) are both there."""
+    if not expr.is_Add:
+        return expr
     constant, _ = expr.as_coeff_Add()
     if constant.is_zero:
         return expr

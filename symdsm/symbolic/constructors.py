@@ -3,26 +3,31 @@
 from_random    y = g(x, e) with one random symbol e ~ f: the change of variables is solved (symbolic/invert.py) and
                log p(y | x) = log sum_k [C_k(y)] f(e_k(y)) |de_k/dy|  over the branches of g
 from_density   log p(y | x), or p(y | x), up to a factor without y
+from_sde       the Gaussian transition kernel of a linear SDE (symbolic/diffusion.py), y = m(x, t) + sqrt(S(t)) e
 change         u = T(y):  log p(u | x) = log p(T^-1(u) | x) + log |dT^-1/du|
 mixture        log p = logsumexp_k (log w_k + log p_k)
 
 Source: Casella and Berger, Statistical Inference (2002), theorems 2.1.5 and 2.1.8.
 """
 
+from dataclasses import replace
+
 import sympy as sp
 from sympy.stats.rv import RandomSymbol
 
 from symdsm.errors import DeclarationError
 from symdsm.symbolic.declaration import Declaration, Noise, check_symbols
+from symdsm.symbolic.diffusion import transition
 from symdsm.symbolic.invert import Branch, invert
-from symdsm.symbolic.laws import LINE, Law, law_of
+from symdsm.symbolic.laws import LAWS, LINE, Law, law_of
 from symdsm.symbolic.logs import exact_log, stable_logs
 from symdsm.symbolic.nodes import LSE
 from symdsm.symbolic.normaliser import find_normaliser
 from symdsm.symbolic.random import check_distribution, the_random_symbol
 from symdsm.symbolic.supports import image, inside_of, inside_set, interior_point, tidy
+from symdsm.symbolic.vector import VectorDeclaration
 
-__all__ = ["change", "from_density", "from_random", "mixture"]
+__all__ = ["change", "from_density", "from_random", "from_sde", "mixture"]
 
 
 def from_random(expr: sp.Expr, clean: sp.Symbol, level: sp.Symbol | None = None) -> Declaration:
@@ -60,7 +65,9 @@ def _push_forward(noise: Noise, noisy, clean, level, period, source) -> Declarat
     e, g = noise.variable, noise.map
     if e not in g.free_symbols:
         raise DeclarationError(
-            given=f"{g}, which does not depend on its noise", expected="noise in the noisy value", fix="add the noise"
+            given=f"{g}, which does not depend on its noise",
+            expected="noise in the noisy value",
+            fix="add the noise",
         )
     branches = invert(g, e, noisy)
     terms, insides = [], []
@@ -109,9 +116,7 @@ def _with_sign(declaration: Declaration) -> Declaration:
     if infimum is None or not infimum.is_nonnegative or y.is_positive:
         return declaration
     positive = sp.Symbol(y.name, positive=True)
-    fields = {f: getattr(declaration, f) for f in declaration.__dataclass_fields__}
-    fields |= {"noisy": positive, "log_density": declaration.log_density.xreplace({y: positive})}
-    return Declaration(**fields)
+    return replace(declaration, noisy=positive, log_density=declaration.log_density.xreplace({y: positive}))
 
 
 def from_density(
@@ -133,7 +138,9 @@ def from_density(
         )
     if f.has(sp.I) or f.is_extended_real is False:
         raise DeclarationError(
-            given=f"a complex density, {f}", expected="a real one", fix="declare the symbols real=True or positive=True"
+            given=f"a complex density, {f}",
+            expected="a real one",
+            fix="declare the symbols real=True or positive=True",
         )
     if not log and f.is_nonpositive:
         raise DeclarationError(
@@ -196,6 +203,21 @@ def _domain_of(noisy: sp.Symbol) -> sp.Set:
     return LINE
 
 
+def from_sde(drift, diffusion, state, time, clean=None, initial=None):
+    """The transition kernel of a linear SDE from time 0 to `time`, the level."""
+    source = ("sde", drift, diffusion, state, time, clean, initial)
+    law = transition(drift, diffusion, state, time, clean, initial)
+    if isinstance(state, sp.MatrixBase):
+        noisy = tuple(sp.Symbol(f"{s.name}_t", real=True) for s in state)
+        return VectorDeclaration(law, noisy, time, source)
+    (x,) = law.clean
+    noisy = sp.Symbol("y" if x.name != "y" else "y_noisy", real=True)
+    normal = LAWS["Normal"](sp.S.Zero, sp.S.One)
+    moved = law.mean + sp.sqrt(law.covariance) * normal.variable
+    noise = Noise(normal.variable, moved, normal.log_density, LINE, normal.draw, True)
+    return replace(_push_forward(noise, noisy, x, time, None, source), transition=law)
+
+
 def change(declaration: Declaration, transform, clean: bool = False) -> Declaration:
     """The same noise in the coordinate u = T(y); with clean=True the clean value moves too, x = T^-1(v)."""
     y, x = declaration.noisy, declaration.clean
@@ -215,8 +237,7 @@ def change(declaration: Declaration, transform, clean: bool = False) -> Declarat
     inside = tidy(sp.And(branch.condition, condition))
     noise = declaration.noise
     if noise is not None:
-        moved = transform(noise.map)
-        noise = Noise(noise.variable, moved, noise.log_density, noise.support, noise.draw, noise.monotone)
+        noise = replace(noise, map=transform(noise.map))
     support = image(image_of_y, y, declaration.support, u, inside, True)
     anchor = None if declaration.anchor is None else transform(declaration.anchor)
     moved = Declaration(
@@ -242,21 +263,16 @@ def _move_clean(declaration: Declaration, transform) -> Declaration:
     (branch,) = invert(transform(x), x, v)
     put = {x: branch.inverse}
     noise = declaration.noise
-    if noise is not None:
-        noise = Noise(
-            noise.variable, noise.map.xreplace(put), noise.log_density, noise.support, noise.draw, noise.monotone
-        )
-    fields = {f: getattr(declaration, f) for f in declaration.__dataclass_fields__}
-    fields |= {
-        "clean": v,
-        "log_density": stable_logs(declaration.log_density.xreplace(put)),
-        "inside": declaration.inside.xreplace(put),
-        "anchor": None if declaration.anchor is None else declaration.anchor.xreplace(put),
-        "support": declaration.support.xreplace(put),
-        "noise": noise,
-        "parts": tuple((_move_clean(part, transform), w.xreplace(put)) for part, w in declaration.parts),
-    }
-    return Declaration(**fields)
+    return replace(
+        declaration,
+        clean=v,
+        log_density=stable_logs(declaration.log_density.xreplace(put)),
+        inside=declaration.inside.xreplace(put),
+        anchor=None if declaration.anchor is None else declaration.anchor.xreplace(put),
+        support=declaration.support.xreplace(put),
+        noise=None if noise is None else replace(noise, map=noise.map.xreplace(put)),
+        parts=tuple((_move_clean(part, transform), w.xreplace(put)) for part, w in declaration.parts),
+    )
 
 
 def mixture(parts: tuple[tuple[Declaration, sp.Expr], ...]) -> Declaration:
@@ -284,7 +300,7 @@ def mixture(parts: tuple[tuple[Declaration, sp.Expr], ...]) -> Declaration:
         level=levels.pop() if len(levels) == 1 else None,
         normalised=normalised,
         parts=tuple(moved),
-        source=("mixture", *[(part.source, weight) for part, weight in parts]),
+        source=("mixture", tuple((part.source, weight) for part, weight in parts)),
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from symdsm.errors import DeclarationError
+from symdsm.symbolic.diffusion import Transition
 from symdsm.symbolic.nodes import plain
 
 __all__ = ["Declaration", "Noise", "check_symbols", "parameters"]
@@ -47,6 +48,7 @@ class Declaration:
     noise: Noise | None = None
     period: sp.Expr | None = None
     parts: tuple[tuple["Declaration", sp.Expr], ...] = ()
+    transition: Transition | None = None
     source: tuple = field(default=(), compare=False)
 
     event_ndim = 0

@@ -12,6 +12,8 @@ With L(e, level) = log f(e; level) - log|g_e|, the log density of y at y = g(x, 
 Sources: Vincent, Neural Computation 23 (2011); Guth, Kadkhodaie and Simoncelli, arXiv 2506.05310 (2025).
 """
 
+from functools import singledispatch
+
 import sympy as sp
 
 from symdsm.errors import DerivationError
@@ -29,12 +31,14 @@ def derivative(expr: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
     return slope
 
 
-def score(declaration) -> sp.Expr:
-    """d/dy log p(y | x), in nodes."""
+@singledispatch
+def score(declaration):
+    """d/dy log p(y | x), in nodes; other kinds of declarations register their own rule."""
     return derivative(declaration.log_density, declaration.noisy)
 
 
-def level_score(declaration) -> sp.Expr:
+@singledispatch
+def level_score(declaration):
     """d/dlevel log p(y | x), in nodes; needs a level and a normalised density."""
     require_level_score(declaration)
     return derivative(declaration.log_density, declaration.level)
@@ -70,7 +74,10 @@ def noise_targets(declaration) -> tuple[sp.Expr, sp.Expr | None] | None:
         return score_in_noise, None
     lam = declaration.level
     g_lam = derivative(g, lam)
-    return score_in_noise, derivative(log_density, lam) - sp.cancel(g_lam / g_e) * slope
+    ratio = g_lam / g_e
+    if sp.count_ops(ratio) < 12:
+        ratio = min((ratio, sp.cancel(ratio)), key=sp.count_ops)
+    return score_in_noise, derivative(log_density, lam) - ratio * slope
 
 
 def readable(expr: sp.Expr) -> sp.Expr:
@@ -79,6 +86,8 @@ def readable(expr: sp.Expr) -> sp.Expr:
     (SymPy's simplify turns sign(u) u into a Piecewise with 0/0.) Each candidate is tried on numbers.
     """
     expr = plain(expr)
+    if sp.count_ops(expr) > 300:
+        return expr
     candidates = [expr, sp.factor_terms(expr)]
     if not expr.has(sp.Piecewise) and sp.count_ops(expr) < 60:
         candidates += [sp.factor_terms(sp.cancel(sp.together(expr))), sp.factor(expr)]

@@ -106,7 +106,15 @@ def limit_at(expr: sp.Expr) -> sp.Expr | None:
         if d not in small.free_symbols:
             return small
         value = bounded(_SECONDS, sp.limit, small, d, 0, "+")
-    except (OutOfTime, NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, sp.PoleError):
+    except (
+        OutOfTime,
+        NotImplementedError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        sp.PoleError,
+    ):
         return None
     return None if value.has(sp.Limit, sp.nan, sp.zoo, sp.AccumBounds, d) else value
 
@@ -157,7 +165,7 @@ def _slopes(log_density, score, variable, approach, points):
     """Slopes in log d of l and log|s| between d = 1e-40 and 1e-50, at each parameter point."""
     symbols = sorted({s for p in points for s in p}, key=lambda s: s.name)
     at = sp.lambdify([d, *symbols], approach.at, "mpmath")
-    l = sp.lambdify([variable, *symbols], log_density, [NUMERIC, "mpmath"])
+    density = sp.lambdify([variable, *symbols], log_density, [NUMERIC, "mpmath"])
     s = sp.lambdify([variable, *symbols], score, [NUMERIC, "mpmath"])
     with mpmath.mp.workdps(120):
         near, far = mpmath.mpf(10) ** -50, mpmath.mpf(10) ** -40
@@ -166,7 +174,7 @@ def _slopes(log_density, score, variable, approach, points):
         for p in points:
             values = [mpmath.mpf(p[k]) for k in symbols]
             e_near, e_far = at(near, *values), at(far, *values)
-            out_l.append(_safe(lambda: (l(e_far, *values) - l(e_near, *values)) / step))  # noqa: B023
+            out_l.append(_safe(lambda: (density(e_far, *values) - density(e_near, *values)) / step))  # noqa: B023
             out_s.append(_safe(lambda: mpmath.log(abs(s(e_far, *values) / s(e_near, *values))) / step))  # noqa: B023
     return (None if None in out_l else out_l), (None if None in out_s else out_s)
 

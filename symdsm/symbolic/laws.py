@@ -97,12 +97,14 @@ def _gamma(map_, k):
 def _log_ratio(map_, a, b):
     """z = log(G_a / G_b), the logarithm of a beta-prime variable."""
     return _line(
-        map_, a * z - (a + b) * Softplus(z) - _log_beta(a, b), _draw("loggamma", a) - _draw("loggamma", b, slot=1)
+        map_,
+        a * z - (a + b) * Softplus(z) - _log_beta(a, b),
+        _draw("loggamma", a) - _draw("loggamma", b, slot=1),
     )
 
 
 def _student_t(nu):
-    density = -(nu + 1) / 2 * log(1 + z**2 / nu) - log(nu) / 2 - _log_beta(S.Half, nu / 2)
+    density = -(nu + 1) / 2 * log(1 + z**2 / nu) - log(nu * pi) / 2 - loggamma(nu / 2) + loggamma((nu + 1) / 2)
     return _line(z, density, _draw("t", nu))
 
 
@@ -147,7 +149,9 @@ def _noncentral_beta(a, b, lam):
 
 def _noncentral_chi(k, lam):
     nu = k / 2 - 1
-    density = -((r - lam) ** 2) / 2 + log(lam) + k / 2 * (log(r) - log(lam)) + LogBesselI(nu, lam * r) - lam * r
+    density = (
+        -((r - lam) ** 2) / 2 + log(lam) + k / 2 * (log(r) - log(lam)) + LogBesselI(nu, lam * r) - lam * r
+    )
     return _half(r, density, None)
 
 

@@ -15,6 +15,7 @@ product of the factors' signs is +1. `expand_log(force=True)` is not used: it ma
 import sympy as sp
 
 from symdsm.symbolic.nodes import (
+    LSE,
     Log1mExp,
     LogAbs,
     LogBesselI,
@@ -23,7 +24,6 @@ from symdsm.symbolic.nodes import (
     LogExpm1,
     LogNdtr,
     LogSinh,
-    LSE,
     Softplus,
 )
 
@@ -59,8 +59,18 @@ def stable_logs(expression: sp.Expr) -> sp.Expr:
         return expression
     args = [stable_logs(a) if isinstance(a, sp.Basic) else a for a in expression.args]
     if isinstance(expression, sp.log):
-        return exact_log(args[0])
+        if _is_ratio(args[0]):
+            return sp.log(args[0])
+        taken = exact_log(args[0])
+        return sp.log(args[0]) if isinstance(taken, LogAbs) else taken
     return expression.func(*args)
+
+
+def _is_ratio(f: sp.Expr) -> bool:
+    """A product of positive symbols and their inverses: one logarithm of it is the best there is."""
+    factors = sp.Mul.make_args(f)
+    simple = all(a.is_number or a.is_Symbol or (a.is_Pow and a.base.is_Symbol and a.exp == -1) for a in factors)
+    return simple and all(a.is_positive for a in factors)
 
 
 def _log_of_sum(f: sp.Add) -> sp.Expr:

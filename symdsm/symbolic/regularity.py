@@ -16,6 +16,7 @@ Sources: Vincent, Neural Computation 23 (2011); Hyvarinen, CSDA 51 (2007), for t
 """
 
 from dataclasses import dataclass
+from functools import singledispatch
 
 import sympy as sp
 
@@ -44,8 +45,9 @@ class _View:
     points: list
 
 
+@singledispatch
 def check_regularity(declaration: Declaration) -> Regularity:
-    """Decide each condition; see Regularity for what comes back."""
+    """Decide each condition of a scalar kernel; other kinds of declarations register their own rule."""
     if declaration.parts:
         return _join([check_regularity(part) for part, _ in declaration.parts], declaration)
     view = _view(declaration)
@@ -63,7 +65,14 @@ def _view(declaration: Declaration) -> _View:
         slope = derivative(noise.map, noise.variable)
         log_y = noise.log_density - exact_log(sp.factor_terms(slope) if slope.is_Add else slope)
         return _View(
-            noise.variable, noise.log_density, log_y, targets[0], targets[1] if dual else None, noise.map, noise.support, points
+            noise.variable,
+            noise.log_density,
+            log_y,
+            targets[0],
+            targets[1] if dual else None,
+            noise.map,
+            noise.support,
+            points,
         )
     y, log_density = declaration.noisy, declaration.log_density
     by_level = derivative(log_density, declaration.level) if dual else None
@@ -150,15 +159,21 @@ def _inner(declaration, view) -> list[Finding]:
     findings = []
     for point in _singular_points(view):
         place = view.place.xreplace({view.variable: point})
-        sides = [limit_at(_settled(view.log_density, view, a)) for a in (Approach.left_of(point), Approach.right_of(point))]
+        sides = [
+            limit_at(_settled(view.log_density, view, a)) for a in (Approach.left_of(point), Approach.right_of(point))
+        ]
         if None in sides:
-            findings.append(Finding("jumps", "unknown", None, f"the two limits of the density at {place} are undecided"))
+            findings.append(
+                Finding("jumps", "unknown", None, f"the two limits of the density at {place} are undecided")
+            )
         elif sp.simplify(sides[0] - sides[1]) != 0 and sides[0] != sides[1]:
             moves = declaration.clean in place.free_symbols
             text = f"the density jumps at {place}" + (", which moves with the clean value" if moves else "")
             findings.append(Finding("jumps", "fails" if moves else "proven", sp.false if moves else sp.true, text))
         else:
-            findings.append(Finding("jumps", "proven", sp.true, f"the density is continuous at {place} (a kink at most)"))
+            findings.append(
+                Finding("jumps", "proven", sp.true, f"the density is continuous at {place} (a kink at most)")
+            )
     return findings or [Finding("jumps", "proven", sp.true, "the density has no jump inside its support")]
 
 
@@ -226,7 +241,10 @@ def _finite_at(view, field, approach) -> tuple[sp.Basic | None, bool]:
 def _compare_rates(view, field, approach):
     """Both infinite: the sum d l' + 2 d s'/s decides (Gumbel's left tail)."""
     density, s = (_settled(e, view, approach) for e in (view.measure, field))
-    d = next(iter(sp.ordered(approach.at.free_symbols & (density.free_symbols | s.free_symbols) - _params(view))), None)
+    d = next(
+        iter(sp.ordered(approach.at.free_symbols & (density.free_symbols | s.free_symbols) - _params(view))),
+        None,
+    )
     if d is None:
         return None
     total = limit_at(d * sp.diff(density, d) + 2 * d * sp.diff(s, d) / s)
@@ -261,7 +279,14 @@ def _at_roots(view, field, approach, numerator, symbols) -> list[sp.Basic]:
         put = {symbol: value}
         points = [{k: (float(value) if k == symbol else v) for k, v in p.items()} for p in view.points]
         special = _View(
-            view.variable, view.measure.xreplace(put), view.log_density, field, None, view.place, view.support, points
+            view.variable,
+            view.measure.xreplace(put),
+            view.log_density,
+            field,
+            None,
+            view.place,
+            view.support,
+            points,
         )
         when, _ = _finite_at(special, sp.factor_terms(field.xreplace(put)), approach)
         if when is sp.true:
@@ -285,6 +310,8 @@ def _level(declaration, view) -> list[Finding]:
 
 def _join(parts: list[Regularity], declaration) -> Regularity:
     findings = [
-        Finding(f.row, f.verdict, f.when, f"part {k + 1}: {f.reason}") for k, part in enumerate(parts) for f in part.findings
+        Finding(f.row, f.verdict, f.when, f"part {k + 1}: {f.reason}")
+        for k, part in enumerate(parts)
+        for f in part.findings
     ]
     return Regularity(tuple(findings), declaration.clean, declaration.level, declaration.params)

@@ -13,7 +13,11 @@ def inside_of(support: sp.Set, value: sp.Expr) -> sp.Basic:
         return sp.true
     if isinstance(support, sp.Interval):
         low, high = support.start, support.end
-        above = sp.true if low == -sp.oo or value.is_positive and low == 0 else _beyond(value, low, support.left_open)
+        above = (
+            sp.true
+            if low == -sp.oo or value.is_positive and low == 0
+            else _beyond(value, low, support.left_open)
+        )
         below = sp.true if high == sp.oo else _beyond(high, value, support.right_open)
         return sp.And(above, below)
     return support.contains(value)

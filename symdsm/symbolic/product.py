@@ -1,0 +1,105 @@
+"""Independent blocks: log p(y | x) = sum_k log p_k(y_k | x_k); clean and noisy values are dicts of arrays.
+
+The score of a block is its own kernel's score; a parameter of one name is one parameter, in whichever blocks it stands.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import sympy as sp
+
+from symdsm.errors import DeclarationError
+from symdsm.symbolic.declaration import Declaration
+from symdsm.symbolic.derive import level_score, require_level_score, score
+from symdsm.symbolic.nodes import plain
+from symdsm.symbolic.regularity import Regularity, check_regularity
+
+__all__ = ["ProductDeclaration", "product"]
+
+
+@dataclass(frozen=True)
+class ProductDeclaration:
+    """Named scalar blocks."""
+
+    blocks: tuple[tuple[str, Declaration], ...]
+    level: sp.Symbol | None
+    source: tuple = field(default=(), compare=False)
+
+    event_ndim = 0
+
+    def _own(self, name: str, block: Declaration) -> dict:
+        """The block's y and x under names that tell the blocks apart."""
+        return {s: sp.Symbol(f"{s.name}_{name}", **s._assumptions_orig) for s in (block.noisy, block.clean)}
+
+    def each(self, rule, of=None) -> dict:
+        """rule(block) for each block, in symbols that tell the blocks apart."""
+        chosen = [(n, b) for n, b in self.blocks if of is None or b in of]
+        return {name: rule(block).xreplace(self._own(name, block)) for name, block in chosen}
+
+    @property
+    def noisy(self) -> dict:
+        return self.each(lambda b: b.noisy)
+
+    @property
+    def clean(self) -> dict:
+        return self.each(lambda b: b.clean)
+
+    @property
+    def support(self) -> dict:
+        return self.each(lambda b: b.support)
+
+    @property
+    def params(self) -> tuple[sp.Symbol, ...]:
+        return tuple(sorted({p for _, b in self.blocks for p in b.params}, key=lambda s: s.name))
+
+    @property
+    def normalised(self) -> bool | None:
+        flags = {b.normalised for _, b in self.blocks}
+        return True if flags == {True} else False if False in flags else None
+
+    @property
+    def log_density(self) -> sp.Expr:
+        return sp.Add(*self.each(lambda b: plain(b.log_density)).values())
+
+
+def product(blocks: dict[str, Declaration], source: tuple) -> ProductDeclaration:
+    """Raises DeclarationError for block names that are no names, and for symbols of one name that differ."""
+    seen: dict[str, sp.Symbol] = {}
+    for name, block in blocks.items():
+        if not isinstance(name, str) or not name.isidentifier():
+            raise DeclarationError(
+                given=f"a block called {name!r}", expected="a Python name", fix='use {"speed": k1, "angle": k2}'
+            )
+        for p in block.params:
+            if seen.setdefault(p.name, p) != p:
+                raise DeclarationError(
+                    given=f"two different parameters called {p.name!r} in the blocks",
+                    expected="one symbol per name, with one set of assumptions",
+                    fix=f"create {p.name} once and use that object everywhere",
+                )
+    levels = {b.level for b in blocks.values() if b.level is not None}
+    if len(levels) > 1:
+        raise DeclarationError(
+            given=f"blocks with different levels: {', '.join(sorted(s.name for s in levels))}",
+            expected="one level for the whole kernel",
+            fix="use one symbol as the level of every block, scaled by a constant where needed",
+        )
+    return ProductDeclaration(tuple(sorted(blocks.items())), levels.pop() if levels else None, source)
+
+
+@score.register
+def _(declaration: ProductDeclaration) -> dict:
+    return declaration.each(score)
+
+
+@level_score.register
+def _(declaration: ProductDeclaration) -> sp.Expr:
+    require_level_score(declaration)
+    return sp.Add(*declaration.each(level_score, of=[b for _, b in declaration.blocks if b.level is not None]).values())
+
+
+@check_regularity.register
+def _(declaration: ProductDeclaration) -> Regularity:
+    findings = []
+    for name, block in declaration.blocks:
+        findings += [replace(f, reason=f"{name}: {f.reason}") for f in check_regularity(block).findings]
+    return Regularity(tuple(findings), declaration.clean, declaration.level, declaration.params)
