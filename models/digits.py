@@ -1,7 +1,7 @@
 """Handwritten digits through speckle, half of each hidden.
 
-    z = log(1 + intensity)  ~  a density learned from digits            prior, noise Normal(x, sigma)
-    y = (1 + intensity) * e,   e ~ Gamma(L, 1/L),  left half only       likelihood, L looks
+    z = log(1 + intensity) ~ a density learned from digits              (noise: Normal(x, sigma))
+    y = (1 + intensity) * e,  e ~ Gamma(L, 1/L),  left half only        (noise: speckle, L looks)
 
 The prior is an energy that matches both derivatives of the noised density, in y (Vincent 2011) and in the
 level sigma (Guth, Kadkhodaie and Simoncelli 2025).  So the sampler may move the level as well: it starts from

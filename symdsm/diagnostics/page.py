@@ -35,7 +35,7 @@ STYLE = """
 html { font: 17px/1.55 "Iowan Old Style", "Palatino Linotype", Palatino, "Book Antiqua", Georgia, serif;
   color: var(--ink); background: var(--paper); -webkit-text-size-adjust: 100%; }
 body { max-width: 62rem; margin: 0 auto; padding: 3rem 1.5rem 5rem; }
-header, .text { max-width: 42rem; }
+header p { max-width: 42rem; }
 h1 { font-size: 2.1rem; line-height: 1.15; font-weight: 600; margin: 0 0 .4rem; letter-spacing: -.01em; }
 h2 { font-size: 1.25rem; font-weight: 600; margin: 3rem 0 .6rem; }
 p { margin: .5rem 0; } .lead { color: var(--quiet); }
@@ -144,6 +144,8 @@ def number(value: Any, digits: int = 3) -> str:
     if value == int(value) and abs(value) < 1e6:
         return f"{int(value)}"
     size = abs(value)
+    if 1e-4 <= size < 1e3 and float(f"{value:.2g}") == value:
+        return f"{value:.2g}"
     if size >= 1e6 or size < 1e-4:
         return f"{value:.{digits - 1}e}"
     return f"{value:.{max(digits - 1 - math.floor(math.log10(size)), 0)}f}"

@@ -83,7 +83,7 @@ def draws(stack: np.ndarray, *, low: float | None = None, high: float | None = N
 
 
 def level_trace(levels: np.ndarray, *, name: str = "level", lowest: float | None = None) -> Figure:
-    """The noise level along each chain, shape (chain, draw); a line marks the lowest level."""
+    """The noise level along each chain, shape (chain, iteration); a line marks the lowest level."""
     levels = np.atleast_2d(levels)
     figure, axes = _figure(5.4, 2.6)
     axis = axes[0, 0]
@@ -93,7 +93,7 @@ def level_trace(levels: np.ndarray, *, name: str = "level", lowest: float | None
         axis.axhline(lowest, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
     if levels.min() > 0 and levels.max() > 8 * levels.min():
         axis.set_yscale("log")
-    axis.set(xlabel="draw", ylabel=name, xlim=(0, max(levels.shape[1] - 1, 1)))
+    axis.set(xlabel="iteration", ylabel=name, xlim=(0, max(levels.shape[1] - 1, 1)))
     return figure
 
 

@@ -59,7 +59,7 @@ class ImagePosterior:
 class Evidence:
     """What the rest of the report shows; each part may be left out.
 
-    - `levels`: the noise level along each chain, (chain, draw).
+    - `levels`: the noise level along each chain, (chain, iteration).
     - `losses`: the recorded training losses by name, each with one entry per entry of `steps`.
     """
 
@@ -75,7 +75,8 @@ class Evidence:
             found.append(
                 Picture(
                     "Trace of the level",
-                    "One colour for each chain. The posterior is the draws at the lowest level (dashed).",
+                    "One colour for each chain, from the first descent through noise to the last draw. The "
+                    "posterior is the draws at the lowest level (dashed).",
                     plots.level_trace(self.levels, name=self.level_name, lowest=lowest),
                     wide=not self.losses,
                 )

@@ -128,7 +128,7 @@ def test_an_unknown_verdict_is_refused():
         (12345.6, "12346"),
         (4, "4"),
         (0.0, "0"),
-        (-0.05, "-0.0500"),
+        (-0.05, "-0.05"),
         (1.5e-7, "1.50e-07"),
         (2.5e8, "2.50e+08"),
         (float("nan"), "–"),
@@ -136,7 +136,7 @@ def test_an_unknown_verdict_is_refused():
         (-float("inf"), "−∞"),
         (True, "True"),
         ("trust", "trust"),
-        (np.float32(0.5), "0.500"),
+        (np.float32(0.5), "0.5"),
     ],
 )
 def test_numbers_are_shown_as_readers_want_them(value, shown):
