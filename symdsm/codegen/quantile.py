@@ -1,7 +1,7 @@
 """Draws by the numerical inverse of the distribution function, for noise without a recipe.
 
-The emitted lines define the log density of one entry and call `special.inverse_cdf` (special/quantile.py holds the
-mathematics) on a uniform number for each entry. A law that does not depend on an array is tabulated once.
+The emitted lines define the log density of one entry, up to a constant, and call `special.inverse_cdf` on a uniform
+number for each entry; special/quantile.py holds the mathematics. What does not depend on an array is computed once.
 """
 
 import sympy as sp
@@ -9,77 +9,70 @@ import sympy as sp
 from symdsm.codegen.stabilise import stabilise
 from symdsm.symbolic.supports import inside_of, interior_point
 
-__all__ = ["entry_lines", "inverse_lines", "quantile_lines", "window"]
+__all__ = ["density_lines", "function_lines", "inverse_lines", "quantile_lines", "window"]
 
 
 def quantile_lines(declaration, noise, doprint) -> list[str]:
     """Lines that set `e` to a draw of the noise variable; `key`, `shape` and `dtype` are in scope."""
-    e = sp.Symbol("e", real=True)
+    e = sp.Symbol("e", **noise.variable._assumptions_orig)
     log_density = noise.log_density.xreplace({noise.variable: e})
-    low, high, start = window(noise.support, declaration.period)
-    inside = _inside(noise.support, e)
-    own = entry_lines("e", log_density, inside, doprint)
-    call = f"special.inverse_cdf(u, log_density, {doprint(low)}, {doprint(high)}, {doprint(start)})"
-    free = _names(declaration, doprint, log_density, low, high, start)
+    ends = window(noise.support, declaration.period)
+    inside = None if isinstance(noise.support, sp.Interval) else inside_of(noise.support, e)
+    own = density_lines("e", log_density, inside, doprint)
+    free = set().union(log_density.free_symbols, *(end.free_symbols for end in ends))
+    names = [doprint(s) for s in (declaration.clean, *declaration.params) if s in free]
     return [
         "u = jax.random.uniform(key, shape, dtype)",
-        *_function("quantile", ["u", *free], own, call),
-        f"e = special.entrywise({', '.join(['quantile', 'u', *free])})",
+        *function_lines("quantile", ["u", *names], own, _call(ends, doprint)),
+        f"e = special.entrywise({', '.join(['quantile', 'u', *names])})",
     ]
 
 
 def inverse_lines(declaration, doprint, params) -> tuple[list[str], str]:
     """Lines and the text of y, for a kernel that is declared by its density; `key`, `x`, parameters in scope."""
-    y = declaration.noisy
-    low, high, start = window(declaration.support, declaration.period, declaration.anchor, declaration.clean)
+    ends = window(declaration.support, declaration.period, declaration.anchor, declaration.clean)
     inside = None if isinstance(declaration.support, sp.Interval) else declaration.inside
-    own = entry_lines("y", stabilise(declaration.log_density), inside, doprint)
-    call = f"special.inverse_cdf(u, log_density, {doprint(low)}, {doprint(high)}, {doprint(start)})"
+    own = density_lines("y", declaration.log_density, inside, doprint, declaration.noisy)
     names = ["x", *params]
     shapes = ", ".join(f"jnp.shape({n})" for n in names)
     lines = [
         f"shape, dtype = jnp.broadcast_shapes({shapes}), jnp.result_type({', '.join([*names, '0.0'])})",
         "u = jax.random.uniform(key, shape, dtype)",
-        *_function("quantile", ["u", *names], own, call),
+        *function_lines("quantile", ["u", *names], own, _call(ends, doprint)),
     ]
-    assert y is not None
     return lines, f"special.entrywise({', '.join(['quantile', 'u', *names])})"
 
 
-def entry_lines(variable: str, log_density: sp.Expr, inside, doprint) -> list[str]:
-    """def log_density(variable): the log density, -inf where `inside` fails."""
-    value = doprint(stabilise(log_density))
+def density_lines(name: str, log_density: sp.Expr, inside, doprint, variable=None) -> list[str]:
+    """def log_density(name): up to terms without the variable, and -inf where `inside` fails."""
+    if variable is None:
+        variable = next((s for s in log_density.free_symbols if s.name == name), sp.Symbol(name))
+    value = doprint(stabilise(log_density.as_independent(variable, as_Add=True)[1]))
     if inside is not None and inside is not sp.true:
         value = f"jnp.where({doprint(inside)}, {value}, -jnp.inf)"
-    return [f"def log_density({variable}):", f"    return {value}"]
+    elif variable not in log_density.free_symbols:
+        value = f"jnp.zeros_like({name})"
+    return ["", f"def log_density({name}):", f"    return {value}", ""]
+
+
+def function_lines(name: str, arguments: list[str], body: list[str], value: str) -> list[str]:
+    """A nested function, set off by empty lines."""
+    inner = [f"    {line}" if line else "" for line in body]
+    return ["", f"def {name}({', '.join(arguments)}):", *inner[1:], f"    return {value}", ""]
 
 
 def window(support: sp.Set, period=None, anchor=None, clean=None) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
-    """(low, high, a point inside) of the interval on which the density is integrated."""
-    if (
-        period is not None
-        and not isinstance(support, sp.Interval)
-        or support == sp.S.Reals
-        and period is not None
-    ):
+    """(low, high, a point inside) of the interval on which the density is integrated; one period of a periodic law."""
+    if period is not None and support == sp.S.Reals:
         centre = sp.S.Zero if clean is None else clean
         return centre - period / 2, centre + period / 2, centre
-    low, high = (support.inf, support.sup) if not isinstance(support, sp.ConditionSet) else (-sp.oo, sp.oo)
+    whole = isinstance(support, sp.ConditionSet) or support == sp.S.Reals
+    low, high = (-sp.oo, sp.oo) if whole else (support.inf, support.sup)
     if low == -sp.oo and high == sp.oo:
-        return low, high, clean if clean is not None else sp.S.Zero
-    start = interior_point(sp.Interval(low, high))
-    return low, high, start if start is not None else anchor
+        start = clean if clean is not None else sp.S.Zero
+        return low, high, start if support == sp.S.Reals or anchor is None else anchor
+    return low, high, interior_point(sp.Interval(low, high))
 
 
-def _inside(support, e):
-    return None if isinstance(support, sp.Interval) else inside_of(support, e)
-
-
-def _names(declaration, doprint, *exprs) -> list[str]:
-    free = set().union(*(x.free_symbols for x in exprs))
-    return [doprint(s) for s in (declaration.clean, *declaration.params) if s in free]
-
-
-def _function(name: str, arguments: list[str], body: list[str], value: str) -> list[str]:
-    inner = [f"    {line}" for line in body]
-    return [f"def {name}({', '.join(arguments)}):", *inner, f"    return {value}"]
+def _call(ends, doprint) -> str:
+    return f"special.inverse_cdf(u, log_density, {', '.join(doprint(end) for end in ends)})"

@@ -23,7 +23,7 @@ import sympy as sp
 
 from symdsm.symbolic.budget import OutOfTime, bounded
 from symdsm.symbolic.derive import derivative, noise_targets
-from symdsm.symbolic.information_terms import normal_mean, pivot_mean, von_mises_mean
+from symdsm.symbolic.information_terms import constant_mean, normal_mean, pivot_mean, von_mises_mean
 from symdsm.symbolic.probe import numeric, probes
 from symdsm.symbolic.quadrature import break_points, integrals
 
@@ -32,6 +32,12 @@ __all__ = ["Information", "fisher_information", "mean_of_square"]
 _SECONDS = 1.0
 _FAILURES = (OutOfTime, NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, KeyError)
 _CACHE: dict = {}
+_RULES = (
+    ("constant", constant_mean),
+    ("normal", normal_mean),
+    ("von Mises", von_mises_mean),
+    ("pivot", pivot_mean),
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def _law(declaration):
 
 def _one(declaration, log_f, u, support, score):
     tried = []
-    for name, rule in (("normal", normal_mean), ("von Mises", von_mises_mean), ("pivot", pivot_mean)):
+    for name, rule in _RULES:
         try:
             found = bounded(_SECONDS, rule, log_f, u, support, score)
         except _FAILURES as failure:
@@ -109,7 +115,7 @@ def _agrees(declaration, log_f, u, support, score, expr, condition) -> bool:
     """At random admissible points: the same number where finite, divergence where the condition fails."""
     symbols = [declaration.clean, *declaration.params]
     compared = 0
-    for p in probes(declaration, 8, seed=9):
+    for p in _trials(declaration, expr):
         finite = condition.xreplace({s: sp.Float(p[s]) for s in symbols})
         if finite not in (sp.true, sp.false):
             return False
@@ -128,9 +134,16 @@ def _agrees(declaration, log_f, u, support, score, expr, condition) -> bool:
             if abs(own - value) > 1e-6 * abs(value):
                 return False
         compared += 1
-        if compared == 2:
+        if compared == 3:
             return True
     return compared > 0
+
+
+def _trials(declaration, expr):
+    """Random admissible points; first those at which a piece of the expression begins to count."""
+    points = probes(declaration, 8, seed=9)
+    special = [e.args for e in expr.atoms(sp.Eq)] if points else []
+    return [points[0] | {symbol: float(at)} for symbol, at in special if at.is_number] + points
 
 
 def mean_of_square(log_f, u, support, score, point):

@@ -1,6 +1,7 @@
 """The mean of a squared score, term by term: the rules that symbolic/information.py tries.
 
-Each rule takes (log f, u, support, score) and gives (E score^2, where it is finite), or None.
+Each rule takes (log f, u, support, score) and gives (E score^2, where it is finite), or None. A power of log R is a
+derivative of a moment: E R^i (log R)^m = d^m/di^m E R^i, finite where E R^i is.
 """
 
 import sympy as sp
@@ -8,7 +9,13 @@ import sympy as sp
 from symdsm.symbolic.nodes import LogBesselI, plain
 from symdsm.symbolic.pivot import R, pivots
 
-__all__ = ["normal_mean", "pivot_mean", "von_mises_mean"]
+__all__ = ["constant_mean", "normal_mean", "pivot_mean", "von_mises_mean"]
+
+
+def constant_mean(log_f, u, support, score):
+    """A score without u, such as 0 for a uniform noise."""
+    score = sp.factor_terms(score)
+    return None if u in score.free_symbols else (tidy(score**2), sp.true)
 
 
 def normal_mean(log_f, u, support, score):
@@ -63,29 +70,34 @@ def pivot_mean(log_f, u, support, score):
 
 
 def _monomials(score, u, image):
-    """{(i, j): c} with score^2 = sum c R^i (1+R)^j at u = image > 0; None when it is no such sum."""
+    """{(i, j, m, n): c}, score^2 = sum c R^i (1+R)^j log(R)^m log(1+R)^n at u = image > 0; None if it is no such sum."""
     put = score.xreplace({sp.Abs(u): image, sp.sign(u): sp.S.One}).subs(u, image)
     put = put.replace(sp.sign, lambda a: sp.S.One if a.is_positive else sp.sign(a))
     put = put.replace(sp.log, lambda a: sp.expand_log(sp.log(sp.factor(sp.together(a))), force=True))
     put = put.replace(sp.exp, lambda a: sp.exp(sp.expand_log(a, force=True)))
     put = sp.powdenest(sp.powsimp(sp.expand(put), force=True), force=True)
-    square = sp.expand(sp.factor(sp.together(put)) ** 2, deep=False)
-    square = sp.factor(sp.powsimp(square)) if not square.is_Add else square
+    square = sp.factor(sp.powsimp(sp.factor(sp.together(put)) ** 2))
     out: dict = {}
     for term in _terms(square):
         c, own = term.as_independent(R, as_Add=False)
-        i = j = sp.S.Zero
+        i = j = m = n = sp.S.Zero
         for factor in sp.Mul.make_args(sp.powdenest(own, force=True)):
             base, power = factor.as_base_exp()
             if base == R:
                 i += power
+            elif base == sp.log(R):
+                m += power
+            elif base == sp.log(R + 1):
+                n += power
             elif sp.expand(base - R - 1) == 0:
                 j += power
             elif sp.expand(base + R + 1) == 0 and power.is_integer:
                 c, j = c * (-1) ** power, j + power
             elif factor != 1:
                 return None
-        key = (sp.expand(i), sp.expand(j))
+        if not all(p.is_Integer and p >= 0 for p in (m, n)):
+            return None
+        key = (sp.expand(i), sp.expand(j), m, n)
         out[key] = out.get(key, 0) + c
     return {key: sp.factor(c) for key, c in out.items() if sp.expand(c) != 0}
 
@@ -102,11 +114,24 @@ def _terms(square):
     return [t * sp.Mul(*kept) for t in sp.Add.make_args(sp.expand(sp.Mul(*sums)))]
 
 
+def _moment(pivot, i, j, m, n):
+    p, q = sp.Dummy("p", real=True), sp.Dummy("q", real=True)
+    found = pivot.moment(i, j)
+    if found is None or m == n == 0:
+        return found
+    general = pivot.moment(p, sp.S.Zero if n == 0 else q)
+    if general is None or pivot.inverse != 0:
+        return None
+    value = general[0].diff(p, int(m)) if m else general[0]
+    value = value.diff(q, int(n)) if n else value
+    value = value.xreplace({p: i, q: j}).doit()
+    return value.replace(sp.polygamma, lambda order, a: sp.expand_func(sp.polygamma(order, a))), found[1]
+
+
 def _mean(pivot, monomials):
-    total, condition = sp.S.Zero, sp.true
-    doubtful = []
-    for (i, j), c in monomials.items():
-        found = pivot.moment(i, j)
+    total, condition, doubtful = sp.S.Zero, sp.true, []
+    for powers, c in monomials.items():
+        found = _moment(pivot, *powers)
         if found is None:
             return None
         value, finite = found
@@ -114,19 +139,20 @@ def _mean(pivot, monomials):
         condition = sp.And(condition, tidy_condition(finite))
         if finite != sp.true:
             doubtful.append(c)
-    general = tidy(total)
-    pieces = []
+    general, condition = tidy(total), strongest(condition)
+    pieces, whole = [], condition
     for symbol, at in _exceptions(doubtful):
         if condition.xreplace({symbol: at}) == sp.true:
             continue
-        special = {k: c.xreplace({symbol: at}) for k, c in monomials.items()}
-        special = {(i.xreplace({symbol: at}), j.xreplace({symbol: at})): c for (i, j), c in special.items() if c != 0}
-        found = _mean(_at(pivot, symbol, at), special) if special else (sp.S.Zero, sp.true)
-        if found is not None and found[1] == sp.true:
+        put = {symbol: at}
+        special = {tuple(k.xreplace(put) for k in key): c.xreplace(put) for key, c in monomials.items()}
+        special = {key: c for key, c in special.items() if sp.expand(c) != 0}
+        found = _mean(_at(pivot, put), special) if special else (sp.S.Zero, sp.true)
+        if found is not None and found[1] != sp.false:
             pieces.append((found[0], sp.Eq(symbol, at)))
-    if condition == sp.false and not pieces:
+            whole = sp.Or(whole, sp.And(sp.Eq(symbol, at), found[1]))
+    if whole == sp.false:
         return sp.oo, sp.false
-    whole = sp.Or(condition, *[when for _, when in pieces])
     return (sp.Piecewise(*pieces, (general, True)) if pieces else general), whole
 
 
@@ -144,27 +170,33 @@ def _exceptions(coefficients):
     return sorted(found, key=str)
 
 
-def _at(pivot, symbol, value):
+def _at(pivot, put):
     fields = {f: getattr(pivot, f) for f in pivot.__dataclass_fields__}
-    put = {f: v.xreplace({symbol: value}) if isinstance(v, sp.Basic) else v for f, v in fields.items()}
-    return type(pivot)(**put)
+    return type(pivot)(**{f: v.xreplace(put) if isinstance(v, sp.Basic) else v for f, v in fields.items()})
 
 
 def tidy(expr: sp.Expr) -> sp.Expr:
-    """One factored fraction, where that is shorter."""
+    """One factored fraction, or the form with the fewest gamma functions."""
     candidates = [expr, sp.factor_terms(expr)]
-    if sp.count_ops(expr) < 200:
+    if sp.count_ops(expr) < 250:
         candidates.append(sp.factor(sp.cancel(sp.together(sp.powsimp(expr)))))
+        if expr.has(sp.gamma):
+            plain_gammas = candidates[-1].replace(sp.gamma, lambda a: sp.gamma(sp.expand(a)))
+            candidates.append(sp.factor(sp.gammasimp(plain_gammas)))
+            fewest = min(len(c.atoms(sp.gamma)) for c in candidates)
+            candidates = [c for c in candidates if len(c.atoms(sp.gamma)) == fewest]
+            candidates = candidates[:-1] or candidates
     return min(candidates, key=lambda e: (sp.count_ops(e), str(e)))
 
 
 def tidy_condition(condition):
-    """L - 2 > 0 becomes L > 2; a positive number times the same, too."""
+    """L - 2 > 0 becomes L > 2, and 1 - 2/k > 0 becomes k > 2 for a positive k."""
     if isinstance(condition, sp.And):
         return sp.And(*[tidy_condition(c) for c in condition.args])
     if not isinstance(condition, sp.Gt):
         return condition
-    gap = sp.expand(condition.lhs - condition.rhs)
+    numerator, denominator = sp.fraction(sp.together(condition.lhs - condition.rhs))
+    gap = sp.expand(numerator if denominator.is_positive else condition.lhs - condition.rhs)
     if gap.is_positive:
         return sp.true
     for symbol in sorted(gap.free_symbols, key=str):
@@ -172,3 +204,14 @@ def tidy_condition(condition):
         if gap.is_polynomial(symbol) and sp.degree(gap, symbol) == 1 and slope.is_number and slope > 0:
             return sp.Gt(symbol, sp.expand(-gap.coeff(symbol, 0) / slope))
     return sp.Gt(gap, 0)
+
+
+def strongest(condition):
+    """a > 1 and a > 2 is a > 2."""
+    parts = list(condition.args) if isinstance(condition, sp.And) else [condition]
+    bounds = [c for c in parts if isinstance(c, sp.Gt)]
+
+    def implied(c):
+        return any(o != c and (sp.expand((c.lhs - c.rhs) - (o.lhs - o.rhs))).is_nonnegative for o in bounds)
+
+    return sp.And(*[c for c in parts if not (isinstance(c, sp.Gt) and implied(c))])

@@ -59,7 +59,7 @@ def inverse_cdf(u, log_density, low, high, start):
 def mean_square(log_density, score, low, high, start):
     """E[score(y)^2] under the density exp(log_density(y)) / Z on (low, high), to about 1e-8 where it is finite.
 
-    It is inf where score^2 times the density, seen in tau, has not died out at an end of the range.
+    It is inf where score^2 times the density, seen in t, does not fall towards a finite end of the range.
     """
     start = jnp.asarray(start, jnp.result_type(start, 0.0))
     to_y, log_slope, centre, reach = _coordinate(low, high, start)
@@ -67,18 +67,27 @@ def mean_square(log_density, score, low, high, start):
     def log_h(t):
         return _finite(log_density(to_y(t)) + log_slope(t))
 
+    def log_square(t):
+        return _finite(log_h(t) + 2 * jnp.log(jnp.abs(score(to_y(t)))))
+
     mode, width = _mode_and_width(log_h, centre, reach)
 
     def log_parts(tau):
         t = mode + width * jnp.sinh(tau)
-        weight = log_h(t)
-        return jnp.stack([weight, _finite(weight + 2 * jnp.log(jnp.abs(score(to_y(t)))))]) + _log_cosh_of(tau)
+        return jnp.stack([log_h(t), log_square(t)]) + _log_cosh_of(tau)
 
     _, size, values = _panels(log_parts, 2, start.dtype)
     peak = jnp.max(values, axis=(0, 2))
     h = jnp.exp(values - peak[:, None])
     total = size @ (h @ jnp.asarray(_BOOLE, h.dtype))
-    return total[1] / total[0] * jnp.exp(peak[1] - peak[0])
+    mean = total[1] / total[0] * jnp.exp(peak[1] - peak[0])
+    far, near = (0.6 * jnp.log(jnp.finfo(start.dtype).eps), 0.45 * jnp.log(jnp.finfo(start.dtype).eps))
+    ways = [1.0] * (not _is_infinite(low)) + [-1.0] * (not _is_infinite(high))
+    for way in ways:
+        at_far, at_near = log_square(way * far), log_square(way * near)
+        stays = jnp.isfinite(at_near) & (at_far > at_near - 1e-3 * jnp.abs(far - near))
+        mean = jnp.where(stays, jnp.inf, mean)
+    return mean
 
 
 def entrywise(function, *arguments):
