@@ -1,4 +1,4 @@
-"""A learned density as a NumPyro distribution.
+"""Learned densities and symbolic kernels as NumPyro distributions.
 
 A fit holds an energy U(x; lam), minus the log density of noised data at each trained level lam, up to one constant
 for all levels. `LearnedPrior` has the density
@@ -14,6 +14,9 @@ largest level and move down the trained levels with the steps
 
 the expectation being the mean squared denoising target at the level: for Gaussian noise h = eta sigma^2. The
 dynamics is not Metropolis-adjusted; its bias is of order eta.
+
+`KernelDistribution` is the kernel p(y | x; params) itself, from its compiled program, so that the same declaration
+that trained a prior, or another one, is the likelihood of a program.
 """
 
 import math
@@ -25,9 +28,9 @@ from jaxtyping import Array, ArrayLike, PRNGKeyArray
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import validate_sample
 
-from symdsm.errors import EnergyRequired, ParameterError, ShapeError
+from symdsm.errors import DerivationError, EnergyRequired, ParameterError, ShapeError
 
-__all__ = ["LearnedPrior", "noised"]
+__all__ = ["KernelDistribution", "LearnedPrior", "kernel_distribution", "noised"]
 
 RUNGS, STEPS, ETA = 40, 20, 0.1
 
@@ -135,3 +138,100 @@ def _check_level(levels, level):
             expected=f"a level between {low:g} and {high:g}, the range of the fit",
             fix="choose a level inside, or train on a wider range of levels",
         )
+
+
+class KernelDistribution(Distribution):
+    """p(y | x; params) of a kernel; made by `kernel.distribution(x, **params)`.
+
+    For a scalar kernel the batch shape is that of x and the parameters broadcast together and the event is a number;
+    for a coupled one the last `kernel.event_ndim` axes of x are the event. Outside the support `log_prob` is -inf.
+    """
+
+    arg_constraints = {}
+    pytree_data_fields = ("x", "params")
+    pytree_aux_fields = ("kernel", "_support")
+
+    def __init__(self, kernel, x: ArrayLike, params: dict, *, validate_args: bool | None = None):
+        self.kernel, self.x, self.params = kernel, jnp.asarray(x, float), params
+        ndim = kernel.event_ndim
+        if ndim == 0:
+            batch, event = jnp.broadcast_shapes(self.x.shape, *map(jnp.shape, params.values())), ()
+        else:
+            batch = self.x.shape[: self.x.ndim - ndim]
+            one = jax.ShapeDtypeStruct(self.x.shape[len(batch) :], self.x.dtype)
+            event = jax.eval_shape(lambda x: kernel.compile().sample(random.key(0), x, **params), one).shape
+        self._support = _constraint(kernel.support, ndim)
+        super().__init__(batch, event, validate_args=validate_args)
+
+    @property
+    def support(self):
+        """The kernel's support; the whole line where its ends depend on x or a parameter."""
+        return self._support
+
+    def log_prob(self, value: Array) -> Array:
+        """log p(value | x; params), shape (*batch); -inf outside the support."""
+        program, shape = self.kernel.compile(), jnp.shape(value)
+        try:
+            full = jnp.broadcast_shapes(shape, self.batch_shape + self.event_shape)
+        except ValueError:
+            raise ShapeError(
+                given=f"values of shape {shape}",
+                expected=f"shape {self.batch_shape + self.event_shape}, that of the kernel at this x",
+                fix="pass one value for each entry of x",
+            ) from None
+        if not self.event_shape:
+            return jnp.broadcast_to(program.log_prob(value, self.x, **self.params), full)
+        batch = full[: len(full) - len(self.event_shape)]
+        clean = self.x.shape[len(self.batch_shape) :]
+        y = jnp.broadcast_to(value, full).reshape(-1, *self.event_shape)
+        x = jnp.broadcast_to(self.x, batch + clean).reshape(-1, *clean)
+        return jax.vmap(lambda y, x: program.log_prob(y, x, **self.params))(y, x).reshape(batch)
+
+    def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Array:
+        """Draws of shape (*sample_shape, *batch_shape, *event_shape)."""
+        program, batch = self.kernel.compile(), (*sample_shape, *self.batch_shape)
+        if not self.event_shape:
+            return program.sample(key, jnp.broadcast_to(self.x, batch), **self.params)
+        clean = self.x.shape[len(self.batch_shape) :]
+        x = jnp.broadcast_to(self.x, batch + clean).reshape(-1, *clean)
+        y = jax.vmap(lambda k, x: program.sample(k, x, **self.params))(random.split(key, x.shape[0]), x)
+        return y.reshape(*batch, *self.event_shape)
+
+
+def kernel_distribution(kernel, x: ArrayLike, /, **params) -> KernelDistribution:
+    """`kernel` at x as a NumPyro distribution.
+
+    Raises `DerivationError` when the kernel's density is not known to be normalised, `ParameterError` for missing or
+    unknown parameters.
+    """
+    names = {p.name for p in kernel.params}
+    if names != set(params):
+        raise ParameterError(
+            given=f"the parameters {', '.join(sorted(params)) or '(none)'}",
+            expected=f"the parameters {', '.join(sorted(names)) or '(none)'}",
+            fix="write kernel.distribution(x" + "".join(f", {name}=..." for name in sorted(names)) + ")",
+        )
+    if kernel.normalised is not True:
+        raise DerivationError(
+            given="a kernel whose normalising factor is not known",
+            expected="a normalised density: a missing factor may depend on x or a parameter, and change the posterior",
+            fix="declare the kernel with from_random, or with from_density and its full normaliser",
+        )
+    return KernelDistribution(kernel, x, params)
+
+
+def _constraint(support, ndim: int):
+    """The NumPyro constraint for a kernel's support, a set with fixed ends; the real line for any other."""
+    try:
+        low, high = float(support.inf), float(support.sup)
+    except (TypeError, AttributeError, NotImplementedError):
+        low, high = -math.inf, math.inf
+    if math.isinf(low) and math.isinf(high):
+        inside = constraints.real
+    elif math.isinf(high):
+        inside = constraints.positive if low == 0 else constraints.greater_than(low)
+    elif math.isinf(low):
+        inside = constraints.less_than(high)
+    else:
+        inside = constraints.interval(low, high)
+    return constraints.independent(inside, ndim) if ndim else inside

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpyro
 from jax import random
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, PRNGKeyArray
 from numpyro import handlers
 from numpyro.distributions import biject_to
 from numpyro.infer import init_to_uniform
@@ -72,11 +72,11 @@ class Target:
         flat, self._unravel = ravel_pytree(self._unconstrained(trace))
         self.size = flat.size
 
-    def levels(self, u: Array) -> dict[str, Array]:
+    def levels(self, u: ArrayLike) -> dict[str, Array]:
         """The level of each learned site at coordinate u."""
         return {name: prior.fit.levels.at(jnp.maximum(u, 0.0)) for name, prior in self.learned.items()}
 
-    def log_joint(self, theta: Array, u: Array) -> Array:
+    def log_joint(self, theta: Array, u: ArrayLike) -> Array:
         """log joint density of the unconstrained latents theta (size,) at level coordinate u."""
         with noise_level(self.levels(u)):
             return -potential_energy(self.program, self.args, self.kwargs, self._unravel(theta))

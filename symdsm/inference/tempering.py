@@ -8,11 +8,12 @@ that set, so the first `draws` visits of each chain are posterior draws like any
 
 Without a weight the level sinks to where the evidence is largest. We weigh it by exp(F(u)) with F an estimate of
 f(u) = -log of the integral of the joint at u, which makes u uniform: half of the time is spent on the plateau. The
-descent (`descent.py`) gives a first F; rounds of warm-up refine its slope by thermodynamic integration, which needs
+descent (`descent.py`) gives a first F. Rounds of warm-up refine its slope by thermodynamic integration, which needs
 only the gradient that the sampler has anyway, and add what the visits themselves say (log of wanted over actual
-occupancy, with a falling gain, as in Wang & Landau 2001), which drives out chains that sit in a well of u. One step serves all levels: it is tuned on the zone of u where fewest
-proposals are accepted. Then F, the step and the coordinates are frozen. (Simulated tempering:
-Marinari & Parisi 1992; continuous: Graham & Storkey 2017, arXiv:1704.03338.)
+occupancy with a falling gain, as in Wang & Landau 2001), which drives out chains that sit in a well of u. One step
+serves all levels: it is tuned for an acceptance of TARGET, and of FLOOR in the zone of u where it is lowest. Then F,
+the step and the coordinates are frozen. (Simulated tempering: Marinari & Parisi 1992; continuous: Graham & Storkey
+2017, arXiv:1704.03338.)
 """
 
 import math
@@ -40,7 +41,7 @@ __all__ = ["sample"]
 
 WALKERS, CHUNK = 16, 50
 TRAJECTORY, MOST_LEAPFROGS = 1.2, 64
-TARGET, ZONES = 0.75, 5
+TARGET, FLOOR, ZONES = 0.8, 0.5, 5
 DESCENT_WEIGHT = 16.0
 SLOW, TILTS = 400, (0.0, 4.0, 12.0, 40.0, 120.0)
 
@@ -159,7 +160,8 @@ def _chunk(log_joint, key, state, mean, log_scale, weight, gain) -> tuple[_State
         zone = jnp.floor(jnp.clip(before, 0.0, 0.999) * ZONES).astype(int)
         fresh = jnp.zeros(ZONES).at[zone].add(move.accept - state.accept[zone])
         accept = state.accept + 0.05 * fresh
-        log_step = state.log_step + gain * (jnp.min(accept) - TARGET)
+        excess = jnp.minimum(jnp.mean(move.accept) - TARGET, jnp.min(accept) - FLOOR)
+        log_step = state.log_step + gain * excess
         state = _State(move.q, log_step, state.average + 0.02 * (log_step - state.average), accept)
         lp = -move.potential - table_at(weight, u)
         return state, _Seen(theta, u, slope, move.accept, move.diverging, lp, jnp.full(u.shape, n))
@@ -246,7 +248,8 @@ class _Run:
             above = (u > 0) & np.isfinite(slope)
             bins = np.minimum((u[above] * RUNGS).astype(int), RUNGS - 1)
             sums = total + np.bincount(bins, slope[above], RUNGS)
-            self.weight = integral(sums / (count + np.bincount(bins, minlength=RUNGS))) + jnp.asarray(push - push[0])
+            slopes = jnp.asarray(sums / (count + np.bincount(bins, minlength=RUNGS)))
+            self.weight = integral(slopes) + jnp.asarray(push - push[0])
             self._tell(seen)
         self.state = self.state._replace(log_step=self.state.average if rounds > 3 else self.state.log_step)
 
