@@ -29,7 +29,7 @@ from symdsm.symbolic.quadrature import break_points, integrals
 
 __all__ = ["Information", "fisher_information", "mean_of_square"]
 
-_SECONDS = 1.0
+_SECONDS = 2.0
 _FAILURES = (OutOfTime, NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, KeyError)
 _CACHE: dict = {}
 _RULES = (

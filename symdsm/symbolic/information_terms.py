@@ -7,7 +7,7 @@ derivative of a moment: E R^i (log R)^m = d^m/di^m E R^i, finite where E R^i is.
 import sympy as sp
 
 from symdsm.symbolic.nodes import LogBesselI, plain
-from symdsm.symbolic.pivot import R, pivots
+from symdsm.symbolic.pivot import R, merge_gammas, pivots
 
 __all__ = ["constant_mean", "normal_mean", "pivot_mean", "von_mises_mean"]
 
@@ -181,11 +181,8 @@ def tidy(expr: sp.Expr) -> sp.Expr:
     if sp.count_ops(expr) < 250:
         candidates.append(sp.factor(sp.cancel(sp.together(sp.powsimp(expr)))))
         if expr.has(sp.gamma):
-            plain_gammas = candidates[-1].replace(sp.gamma, lambda a: sp.gamma(sp.expand(a)))
-            candidates.append(sp.factor(sp.gammasimp(plain_gammas)))
-            fewest = min(len(c.atoms(sp.gamma)) for c in candidates)
-            candidates = [c for c in candidates if len(c.atoms(sp.gamma)) == fewest]
-            candidates = candidates[:-1] or candidates
+            merged = sp.factor(sp.together(sp.powsimp(merge_gammas(expr))))
+            return min(candidates[:1] + [merged], key=lambda e: (len(e.atoms(sp.gamma)), sp.count_ops(e), str(e)))
     return min(candidates, key=lambda e: (sp.count_ops(e), str(e)))
 
 

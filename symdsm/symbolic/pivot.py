@@ -20,7 +20,7 @@ import sympy as sp
 from symdsm.symbolic.laws import Draw
 from symdsm.symbolic.nodes import LogBesselK, plain
 
-__all__ = ["Pivot", "find_pivot", "pivots"]
+__all__ = ["Pivot", "find_pivot", "merge_gammas", "pivots"]
 
 R = sp.Symbol("r", positive=True)
 
@@ -71,11 +71,22 @@ class Pivot:
             value = (d / c) ** (i / 2) * sp.exp(_log_k(a + i, w) - _log_k(a, w))
             return (value, sp.true) if j == 0 else None
         if c != 0:
-            value = sp.gammasimp(sp.gamma(a + i) / sp.gamma(a)) * c ** (-i)
+            value = merge_gammas(sp.gamma(a + i) / sp.gamma(a)) * c ** (-i)
             return (value, sp.Gt(a + i, 0)) if j == 0 else None
         value = sp.gamma(a + i) * sp.gamma(b - i - j) * sp.gamma(a + b)
         value /= sp.gamma(a + b - j) * sp.gamma(a) * sp.gamma(b)
-        return sp.gammasimp(value), sp.And(sp.Gt(a + i, 0), sp.Gt(b - i - j, 0))
+        return merge_gammas(value), sp.And(sp.Gt(a + i, 0), sp.Gt(b - i - j, 0))
+
+
+def merge_gammas(expr: sp.Expr) -> sp.Expr:
+    """Gamma(a + n) = a (a+1) .. (a+n-1) Gamma(a) for the arguments that differ by integers."""
+    arguments = sorted({sp.expand(g.args[0]) for g in expr.atoms(sp.gamma)}, key=sp.default_sort_key)
+    put = {}
+    for a in arguments:
+        gaps = [sp.expand(a - other) for other in arguments]
+        n = max((g for g in gaps if g.is_Integer), default=sp.S.Zero)
+        put[a] = sp.gamma(a - n) * sp.Mul(*[a - n + k for k in range(int(n))])
+    return expr.replace(sp.gamma, lambda a: put.get(sp.expand(a), sp.gamma(a)))
 
 
 def _log_k(order, w):
