@@ -117,7 +117,10 @@ def test_bad_calls(trained, call, error, words):
 
 def short(net, **options):
     data = np.random.default_rng(0).normal(size=(500, 1)).astype(np.float32)
-    options = dict(levels=geometric(0.3, 3.0), objective="dsm", steps=400, batch_size=64, progress=False) | options
+    options = (
+        dict(levels=geometric(0.3, 3.0), objective="dsm", steps=400, batch_size=64, validation=0.0, progress=False)
+        | options
+    )
     return fit(net, data, GaussianKernel(), key=jax.random.key(1), **options)
 
 

@@ -12,7 +12,7 @@ def test_energy_is_scalar_and_smooth_in_both_arguments(backbone):
     net = Energy((2, 3), key=jax.random.key(0), width=16, depth=1, backbone=backbone)
     v = jax.random.normal(jax.random.key(1), (2, 3))
     assert net(v, jnp.asarray(0.3)).shape == ()
-    curve = jax.vmap(lambda u: jax.grad(net, argnums=1)(v, u))(jnp.linspace(0, 1, 2001))
+    curve = jax.jit(jax.vmap(lambda u: jax.grad(net, argnums=1)(v, u)))(jnp.linspace(0, 1, 2001))
     steps = np.diff(np.asarray(curve))
     assert np.abs(np.diff(steps)).max() < 1e-3, "the level score has a kink"
 

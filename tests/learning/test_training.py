@@ -29,7 +29,7 @@ class Affine(AbstractScore):
 
 def run(steps=250, seed=1, net=None, **options):
     net = Affine(jnp.zeros(1)) if net is None else net
-    options = dict(levels=LEVELS, objective="dsm", batch_size=16, progress=False) | options
+    options = dict(levels=LEVELS, objective="dsm", batch_size=16, validation=0.0, progress=False) | options
     return fit(net, DATA, GaussianKernel(), key=jax.random.key(seed), steps=steps, **options)
 
 
