@@ -128,8 +128,8 @@ def _convergence(draws):
     error = az.mcse(draws) / moving.where(moving > 0)
     checks = [
         Check("R-hat", _extreme(az.rhat(draws), np.max), 1.05, 1.2, f"the chains disagree; {longer}"),
-        Check("ESS bulk", _extreme(az.ess(draws), np.min), 100, 10, f"few independent draws; {longer}", True),
-        Check("ESS tail", _extreme(az.ess(draws, method="tail"), np.min), 100, 10, f"rough tails; {longer}", True),
+        Check("ESS bulk", _extreme(az.ess(draws), np.min), 100.0, 10.0, f"few independent draws; {longer}", True),
+        Check("ESS tail", _extreme(az.ess(draws, method="tail"), np.min), 100.0, 10.0, f"rough tails; {longer}", True),
         Check("MCSE / sd", _extreme(error, np.max), 0.15, 0.5, f"means are uncertain; {longer}"),
     ]
     return checks[1:] if draws.sizes["chain"] == 1 else checks
@@ -160,7 +160,7 @@ def _travel(posterior):
     if "levels" in posterior.children:
         track = posterior["levels"]["track"].transpose("chain", "iteration").to_numpy()
         descents = min(_descents(chain) for chain in track)
-    return [Check("level travel", float(descents), 1, 0.5, advice, True)]
+    return [Check("level travel", float(descents), 1.0, 0.5, advice, True)]
 
 
 def _descents(path):
