@@ -176,6 +176,13 @@ CASES = {
         (),
         x,
     ),
+    "Coulomb": Case(
+        -sp.Sum(1 / sp.sqrt((Y[i] - Y[j]) ** 2), (j, 0, i - 1), (i, 0, n - 1)) - total((Y[i] - x) ** 2, (i, n)),
+        {"y": (6,)},
+        lambda y, x: -jnp.sum(1 / jnp.abs(y[_ROWS] - y[_COLUMNS])) - jnp.sum((y - x) ** 2),
+        (),
+        x,
+    ),
     "capture": Case(
         -(total(Y[j], (j, n)) ** 2) + total(sp.sin(Y[i] * total(Y[i], (i, n))), (i, n)),
         {"y": (6,)},

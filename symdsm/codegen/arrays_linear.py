@@ -3,7 +3,6 @@
 import sympy as sp
 
 from symdsm.codegen.arrays_index import age, size_text, slice_text
-from symdsm.errors import CodegenError
 from symdsm.symbolic.indexed_nodes import axes_of
 
 __all__ = ["log_det", "solve"]
@@ -33,15 +32,9 @@ def solve(low, e, frame):
     matrix, size, rhs, index, _ = e.args
     (row,) = low.enter([(rhs.variables[0], sp.S.Zero, size - 1)])
     columns = tuple(a for a in low.frame_of(rhs.expr) if a != row)
-    if len(columns) > 1:
-        raise CodegenError(
-            given=f"a linear solve inside a sum over {len(columns)} further indices",
-            expected="right-hand sides with at most one further index",
-            fix="solve for a vector or a matrix",
-        )
     fragment = low.fragment(rhs.expr, (row, *columns))
+    shape = ", ".join(size_text(low.ranges[a][1] - low.ranges[a][0] + 1) for a in (row, *columns))
     if low.axes_in(fragment, (row, *columns)) != {row, *columns}:
-        shape = ", ".join(size_text(low.ranges[a][1] + 1) for a in (row, *columns))
         fragment = low.leaf(low.operation(f"jnp.broadcast_to({{0}}, ({shape},))", (fragment,), ()))
     if e.form == "positive":
         template = "jax.scipy.linalg.cho_solve(({0}, True), {1})"
@@ -50,9 +43,14 @@ def solve(low, e, frame):
         transposed = ", trans=1" if e.form == "lower transposed" else ""
         template = f"jax.scipy.linalg.solve_triangular({{0}}, {{1}}, lower=True{transposed})"
         operands = (_matrix(low, matrix, size), fragment)
+    if len(columns) > 1:
+        template = template.replace("{1}", f"{{p1}}.reshape({size_text(size)}, -1)") + f".reshape({shape})"
     if index in columns:
         solution = low.leaf(low.operation(template, operands, ()))
-        return low.seen(low.operation("jnp.diagonal({0})", (solution,), columns), columns, frame)
+        place = columns.index(index)
+        others = (*columns[:place], *columns[place + 1 :], index)
+        along = f", axis1=0, axis2={place + 1}" if len(columns) > 1 else ""
+        return low.seen(low.operation(f"jnp.diagonal({{0}}{along})", (solution,), others), others, frame)
     source = low.operation(template, operands, (row, *columns))
     axes = axes_of(index)
     whole = index in axes and slice_text(index, index, low.ranges[index], size) == ":"

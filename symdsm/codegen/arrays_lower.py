@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from symdsm.codegen.arrays_factors import as_mask, by_axes, guarded, is_contraction, matmul
 from symdsm.codegen.arrays_index import age, index_texts, size_text, slice_text, with_new_axes
 from symdsm.codegen.arrays_linear import log_det, solve
 from symdsm.symbolic.indexed import IndexedDensity
@@ -57,8 +58,8 @@ class Leaf:
 class Lowering:
     """Turns expressions of one density into fragments over leaves; `operations` are in order of use."""
 
-    def __init__(self, density: IndexedDensity, names: dict):
-        self.density, self.names = density, names
+    def __init__(self, density: IndexedDensity, names: dict, dtype_of: str):
+        self.density, self.names, self.dtype_of = density, names, dtype_of
         self.ranges: dict = {}
         self.leaves: dict[sp.Symbol, Leaf] = {}
         self.operations: dict = {}
@@ -133,7 +134,7 @@ class Lowering:
         if e in self.ranges:
             low, high = (size_text(b) for b in (self.ranges[e][0], self.ranges[e][1] + 1))
             bounds = high if low == "0" else f"{low}, {high}"
-            dtype = "" if whole else f", dtype={self.names[self.density.noisy]}.dtype"
+            dtype = "" if whole else f", dtype={self.dtype_of}.dtype"
             return self.seen(self.operation(f"jnp.arange({bounds}{dtype})", (), (e,)), (e,), frame)
         if isinstance(e, sp.Indexed):
             return self._entry(e, frame)
@@ -158,9 +159,9 @@ class Lowering:
         if isinstance(e, sp.core.relational.Relational):
             whole = not e.has(sp.Indexed)
         lowered = e.func(*(self.fragment(a, frame, whole) for a in e.args))
-        return self._with_residual(lowered) if lowered.is_Add else lowered
+        return self.with_residual(lowered) if lowered.is_Add else lowered
 
-    def _with_residual(self, e):
+    def with_residual(self, e):
         """y[1:] - x[1:] as residual[1:], with residual = y - x."""
         noisy, clean = self.density.noisy, self.density.clean
         if self.density.shapes.get(clean) != self.density.shapes[noisy]:
@@ -168,7 +169,8 @@ class Lowering:
         y, x = (self.leaf(self.names[b]) for b in (noisy, clean))
         for symbol in sorted(e.free_symbols, key=str):
             leaf = self.leaves.get(symbol)
-            if leaf is None or leaf.source != self.names[noisy] or not leaf.suffix:
+            alone = leaf is None or not leaf.suffix and len(e.args) == 2
+            if alone or leaf.source != self.names[noisy]:
                 continue
             partner = sp.Symbol(self.names[clean] + leaf.suffix, real=True)
             weight = e.coeff(symbol)
@@ -181,8 +183,9 @@ class Lowering:
         """Masks that exclude each other, as one choice."""
         cases = []
         for f, condition in (m.args for m in masks):
-            where = self.fragment(condition, frame)
-            cases.append((_guarded(self.fragment(f, frame), where), where))
+            where, value = self.fragment(condition, frame), self.fragment(f, frame)
+            arrays = {q for q in value.free_symbols if q in self.leaves and self.leaves[q].places}
+            cases.append((guarded(value, where, arrays), where))
         if len(masks) > 1 and masks[-1].args[1] == sp.Not(sp.Or(*(m.args[1] for m in masks[:-1]))):
             cases[-1] = (cases[-1][0], sp.true)
         else:
@@ -192,7 +195,7 @@ class Lowering:
     def _add(self, e, frame):
         groups, rest = [], []
         for term in e.args:
-            mask = _as_mask(term)
+            mask = as_mask(term)
             if mask is None:
                 rest.append(self.fragment(term, frame))
                 continue
@@ -243,7 +246,7 @@ class Lowering:
     def _total(self, body, bound, frame):
         terms: dict = {}
         for k, term in enumerate(sp.Add.make_args(body)):
-            alone = k if _is_contraction(term) else None
+            alone = k if is_contraction(term) else None
             terms.setdefault((alone, frozenset(axes_of(term))), []).append(term)
         if len(terms) > 1:
             return sp.Add(*(self._total(sp.Add(*group), bound, frame) for group in terms.values()))
@@ -255,7 +258,7 @@ class Lowering:
             return scale * self._total(inner[0], bound, frame)
         if len(inner) == 1 and isinstance(inner[0], sp.Sum):
             return scale * self._total(inner[0].function, bound + self.enter(inner[0].limits), frame)
-        groups = [self._grouped(sp.Mul(*group)) for group in _by_axes(inner)]
+        groups = [self._grouped(sp.Mul(*group)) for group in by_axes(inner)] if inner else []
         covered = set().union(*(axes for _, axes in groups))
         missing = sp.Mul(*(self.length(a) for a in bound if a not in covered))
         if not groups:
@@ -293,7 +296,7 @@ class Lowering:
         inputs = ["".join(letters[a] for a in own) for _, own in groups]
         output = "".join(letters[a] for a in kept)
         symmetric = self._is_symmetric(groups[0][0])
-        template = _matmul(inputs, output, symmetric)
+        template = matmul(inputs, output, symmetric)
         is_call = template is None
         if is_call:
             operands = ", ".join(f"{{{k}}}" for k in range(len(groups)))
@@ -328,81 +331,3 @@ class Lowering:
         first = "{0}" if self.axes_in(fragments[0], own) == set(own) else "{p0} + jnp.zeros_like({1})"
         template = f"jax.nn.logsumexp({first}{axis}, b={{1}})"
         return missing + self.seen(self.operation(template, fragments, kept), kept, frame)
-
-
-_SMOOTH = (sp.exp, sp.sin, sp.cos, sp.tanh, sp.cosh, sp.sinh, sp.atan, sp.Abs, sp.sign, sp.Piecewise)
-
-
-def _guarded(e, condition):
-    """e with 1 in place of what a logarithm, root or quotient sees where the condition fails.
-
-    Otherwise the unused branch of the `where` would be infinite there and its gradient NaN.
-    """
-    if not e.args or isinstance(e, (sp.Piecewise, sp.logic.boolalg.Boolean)):
-        return e
-    args = [_guarded(a, condition) for a in e.args]
-    if e.is_Pow and not isinstance(e, sp.exp):
-        singular = bool(e.base.free_symbols) and not (e.exp.is_Integer and e.exp > 0)
-        return _choice(args[0], condition) ** args[1] if singular else e.func(*args)
-    if isinstance(e, sp.Function) and not isinstance(e, _SMOOTH):
-        return e.func(*(_choice(a, condition) if a.free_symbols else a for a in args))
-    return e.func(*args)
-
-
-def _choice(value, condition):
-    return sp.Piecewise((value, condition), (sp.S.One, True), evaluate=False)
-
-
-def _as_mask(term):
-    """c Mask(f, q) as Mask(c f, q), when there is one mask."""
-    masks = [f for f in sp.Mul.make_args(term) if isinstance(f, Mask)]
-    if len(masks) != 1:
-        return None
-    return Mask(term / masks[0] * masks[0].args[0], masks[0].args[1])
-
-
-def _by_axes(factors):
-    """Factors grouped by their axes; a mask joins the group that has all axes of its condition."""
-    loose, masks = [], []
-    for factor in factors:
-        if isinstance(factor, Mask) and not factor.args[1].has(sp.Indexed) and len(_split(factor.args[0])) > 1:
-            loose += sp.Mul.make_args(factor.args[0])
-            masks.append(factor.args[1])
-        else:
-            loose.append(factor)
-    groups = _split(sp.Mul(*loose))
-    for condition in masks:
-        home = next((g for g in groups if axes_of(sp.Mul(*g)) >= axes_of(condition)), None)
-        if home is None:
-            groups.append([Mask(1, condition)])
-        else:
-            home[:] = [Mask(sp.Mul(*home), condition)]
-    return groups
-
-
-def _is_contraction(term):
-    """Is the sum of this term one einsum over factors of different axes?"""
-    return len(_split(sp.Mul(*(f for f in sp.Mul.make_args(term) if axes_of(f))))) > 1
-
-
-def _split(product):
-    groups: dict = {}
-    for factor in sp.Mul.make_args(product):
-        groups.setdefault(frozenset(axes_of(factor)), []).append(factor)
-    return list(groups.values())
-
-
-def _matmul(inputs, output, symmetric):
-    """The contraction with @, where it is a matrix times vectors or a matrix product."""
-    if len(inputs) == 2 and len(inputs[0]) == 2:
-        (a, b), second = inputs[0], inputs[1]
-        if (second, output) == (b, a) or (symmetric and (second, output) == (a, b)):
-            return "{p0} @ {p1}"
-        if (second, output) == (a, b):
-            return "{p1} @ {p0}"
-        if len(second) == 2 and second[0] == b and output == a + second[1] and second[1] != a:
-            return "{p0} @ {p1}"
-    if len(inputs) == 3 and len(inputs[0]) == 2 and output == "" and set(inputs[1:]) == set(inputs[0]):
-        left, right = (1, 2) if inputs[1] == inputs[0][0] else (2, 1)
-        return f"{{p{left}}} @ {{p0}} @ {{p{right}}}"
-    return None

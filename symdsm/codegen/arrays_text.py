@@ -117,7 +117,9 @@ class Lines:
         if isinstance(e, sp.Piecewise):
             pairs = [(self._shared(v), self._shared(c)) for v, c in e.args]
             return sp.Piecewise(*pairs, evaluate=False)
-        return e.func(*(self._shared(a) for a in e.args))
+        args = [self._shared(a) for a in e.args]
+        keep = e.is_Pow and isinstance(args[0], sp.Piecewise)  # SymPy would pull the branches out of the power
+        return sp.Pow(*args, evaluate=False) if keep else e.func(*args)
 
     def _meaning(self, e):
         names = self.lowering.names

@@ -11,9 +11,9 @@ gives zero). The centre is the clean array, zero, or what is subtracted from y[i
 import sympy as sp
 
 from symdsm.symbolic.indexed_adjoint import adjoint
-from symdsm.symbolic.indexed_nodes import Axis, Solve, axes_of
+from symdsm.symbolic.indexed_nodes import Axis, Mask, Solve, axes_of
 
-__all__ = ["is_quadratic", "log_normaliser_derivative"]
+__all__ = ["fisher_trace", "is_quadratic", "log_normaliser_derivative"]
 
 
 def is_quadratic(d) -> bool:
@@ -33,6 +33,35 @@ def _is_polynomial(e, base):
         return True
     whole = isinstance(e, (sp.Add, sp.Mul, sp.Sum, Solve)) or (e.is_Pow and e.exp.is_Integer and e.exp > 0)
     return whole and all(_is_polynomial(a, base) for a in e.args)
+
+
+def fisher_trace(d):
+    """The trace of -d^2 log p / dy dy' = E[score score'] of a Gaussian, in the symbols of d.expr; else None."""
+    if not is_quadratic(d):
+        return None
+    trace = sp.S.Zero
+    for first in adjoint(d.expr, d.noisy):
+        fresh = {limit[0]: Axis(limit[0].name) for limit in first.limits}
+        limits = tuple(sp.Tuple(*limit).xreplace(fresh) for limit in first.limits)
+        for second in adjoint(first.seed.xreplace(fresh), d.noisy):
+            trace -= _diagonal(second, [t.xreplace(fresh) for t in first.target], limits, d.noisy)
+    return trace
+
+
+def _diagonal(second, target, limits, base):
+    """The sum of a second derivative over the places where its two targets meet."""
+    same, condition = {}, sp.true
+    ranges = {axis: (low, high) for axis, low, high in (*limits, *second.limits)}
+    for a, b in zip(target, second.target, strict=True):
+        a, b = a.xreplace(same), b.xreplace(same)
+        if a != b and b in ranges and ranges.get(a) == ranges[b]:
+            same[b] = a
+        else:
+            condition = sp.And(condition, sp.Eq(a, b))
+    seed = sp.expand(second.seed) if _holds(second.seed, base) else second.seed
+    kept = [limit for limit in (*limits, *second.limits) if limit[0] not in same]
+    weight = Mask(seed.xreplace(same), condition)
+    return sp.Sum(weight, *kept) if kept else weight
 
 
 def log_normaliser_derivative(d, symbol):

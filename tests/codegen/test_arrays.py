@@ -103,7 +103,7 @@ def test_the_text_is_what_one_would_write():
         text = emit_log_prob(density(case)) + emit_score(density(case))
         assert "for " not in text.split('"""')[-1], name
         gathers = {"blur of x", "blur of y", "lagged products"}
-        assert ("jnp.arange" in text) == (name in gathers | {"triangular", "repulsion"}), name
+        assert ("jnp.arange" in text) == (name in gathers | {"triangular", "repulsion", "Coulomb"}), name
 
 
 _TEXTS = """

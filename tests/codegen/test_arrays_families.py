@@ -8,7 +8,7 @@ import scipy.special
 import scipy.stats
 import sympy as sp
 
-from symdsm.codegen.arrays import emit_level_score, emit_log_prob, emit_sample, emit_score
+from symdsm.codegen.arrays import emit_fisher, emit_level_score, emit_log_prob, emit_sample, emit_score
 from symdsm.errors import DerivationError
 from symdsm.symbolic import families_coupled as families
 from symdsm.symbolic.indexed import declare
@@ -147,3 +147,20 @@ def test_sampler_whitens(name):
     assert np.max(np.abs(correlations)) < 5 / np.sqrt(4000)
     planted = np.linalg.solve(np.linalg.cholesky(covariances[name]), 1.05 * (draws - np.asarray(x).ravel()).T / SCALE)
     assert scipy.stats.kstest(planted.ravel(), "norm").pvalue < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [
+        ("multivariate_normal_precision", PRECISION),
+        ("multivariate_normal_covariance", PRECISION),
+        ("multivariate_normal_cholesky", PRECISION),
+        ("multivariate_normal_low_rank", np.linalg.inv(np.diag(DIAGONAL) + TALL @ TALL.T)),
+        ("random_walk", np.linalg.inv(walk @ walk.T)),
+        ("lattice", grid_precision(3, 4, 0.7)),
+    ],
+)
+def test_fisher_is_the_trace_of_the_precision(name, precision):
+    parameters, _, clean, _ = LAWS[name]
+    fisher = run(emit_fisher(declared(name)[0]))(jnp.zeros(clean), **parameters, s=SCALE)
+    np.testing.assert_allclose(fisher, np.trace(precision) / SCALE**2, rtol=1e-10)
