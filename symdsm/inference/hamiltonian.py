@@ -32,16 +32,18 @@ def hmc(key: PRNGKeyArray, q: Array, step: Array, n: Array, potential: Callable[
     momentum, uniform = random.split(key)
     value_and_grad = jax.value_and_grad(potential)
     r = random.normal(momentum, q.shape, q.dtype)
-    v, g = value_and_grad(q)
+    zero = jnp.zeros((), q.dtype)
 
-    def leapfrog(_, state):
-        q, r, _, g = state
-        r = r - step / 2 * g
-        q = q + step * r
+    def leapfrog(i, state):
+        """Drift, then kick; the 0-th only evaluates; first and last kicks are halves (one call site compiles fast)."""
+        (q, r, _, _), start = state
+        q = q + jnp.where(i > 0, step, zero) * r
         v, g = value_and_grad(q)
-        return q, r - step / 2 * g, v, g
+        start = jax.tree.map(lambda now, then: jnp.where(i == 0, now, then), (v, g), start)
+        return (q, r - jnp.where((i > 0) & (i < n), step, step / 2) * g, v, g), start
 
-    q1, r1, v1, g1 = lax.fori_loop(0, n, leapfrog, (q, r, v, g))
+    blank = zero, jnp.zeros_like(q)
+    (q1, r1, v1, g1), (v, g) = lax.fori_loop(0, n + 1, leapfrog, ((q, r, *blank), blank))
     log_ratio = v - v1 + (jnp.sum(r**2) - jnp.sum(r1**2)) / 2
     log_ratio = jnp.where(jnp.isnan(log_ratio), -jnp.inf, log_ratio)
     accept = jnp.exp(jnp.minimum(log_ratio, 0.0))

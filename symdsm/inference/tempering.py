@@ -220,7 +220,9 @@ class _Run:
         theta = descent.walkers[rungs, jnp.arange(chains)]
         q = jax.vmap(lambda t, u: (t - table_at(descent.mean, u)) * jnp.exp(-table_at(descent.log_scale, u)))(theta, u)
         log_step = jnp.full((), math.log(0.1), q.dtype)
-        self.state = _State(jnp.concatenate([q, u[:, None] / SPEED], 1), log_step, log_step, jnp.full(ZONES, TARGET))
+        self.state = _State(
+            jnp.concatenate([q, u[:, None] / SPEED], 1), log_step, log_step, jnp.full(ZONES, TARGET, q.dtype)
+        )
 
     @property
     def visits(self) -> int:
