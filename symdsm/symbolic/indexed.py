@@ -144,9 +144,11 @@ def _real(raw, noisy, clean):
     for base in bases:
         sizes |= {s for length in base.shape or () for s in length.free_symbols}
     sizes = {s for s in sizes - bound if s.is_Symbol}
-    rename = {s: sp.Symbol(s.name, integer=True, positive=True) for s in sizes}
+    positive = {s: sp.Symbol(s.name, integer=True, positive=True) for s in sizes}
+    rename = {s: s for s in positive.values()} | positive
     for base in sorted(bases, key=str):
-        rename[base] = _real_base(base, rename)
+        real = _real_base(base, positive)
+        rename |= {base.xreplace(positive): real, base: real}
     names = {str(b) for b in bases}
     for s in sorted(_bare(raw) - sizes - bound - labels, key=str):
         if s.name in names:
@@ -156,7 +158,7 @@ def _real(raw, noisy, clean):
                 fix=f"write {s}[i], or rename the scalar",
             )
         rename[s] = _real_symbol(s)
-    return raw.xreplace({s: rename[s] for s in sizes}), {**rename, **{rename[s]: rename[s] for s in sizes}}
+    return raw.xreplace(positive), rename
 
 
 def _bare(e):

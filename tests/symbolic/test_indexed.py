@@ -91,6 +91,17 @@ def test_sizes_are_read_from_shapes_and_are_no_parameters():
     assert {str(b): tuple(map(str, q)) for b, q in rectangle.shapes.items()}["A"] == ("m", "n")
 
 
+def test_declared_shapes_and_the_users_symbols():
+    """sp.Idx, shapes of bases and symbols without assumptions are taken as they come, and come back."""
+    size, sigma = sp.symbols("size sigma")
+    index, noisy = sp.Idx("i", size), sp.IndexedBase("y", shape=(size,))
+    d = declare(-sp.Sum((noisy[index] - X[index]) ** 2, index) / sigma - size * sp.log(sigma), noisy, X)
+    assert [str(q) for q in (*d.sizes, *d.scalar_params)] == ["size", "sigma"]
+    (event,) = event_indices(d)
+    assert sp.expand(score_expression(d) + 2 * (noisy[event] - X[event]) / sigma) == 0
+    assert parameter_derivative(d, sigma).free_symbols >= {size, sigma}
+
+
 def test_parameter_derivative():
     d = declare(CASES["neighbours"].log_density, Y, X)
     direct = sp.Sum((Y[i + 1] - Y[i]) ** 2, (i, 0, n - 2)) / s**3
