@@ -123,6 +123,7 @@ def _images(log_f, u, support):
     if low == 0 and high == sp.oo:
         yield from ((image, False) for image in (R, sp.sqrt(R), 1 / R, sp.sqrt(2 * R), 1 / sp.sqrt(R)))
         yield from ((R ** (1 / p), False) for p in powers)
+        yield sp.log(1 + R), False
     elif low == 0 and high == 1:
         yield R / (1 + R), False
         yield from (((R / (1 + R)) ** (1 / p), False) for p in powers)
@@ -164,6 +165,10 @@ def _law(log_h):
     log_h = log_h.replace(sp.log, lambda a: sp.expand_log(sp.log(sp.factor(sp.together(a))), force=True))
     log_h = sp.expand(sp.expand_log(sp.powdenest(sp.expand(log_h), force=True), force=True))
     log_h = sp.expand(log_h.replace(lambda e: e.is_Pow and e.base == sp.E, lambda e: sp.exp(sp.expand_log(e.exp))))
+    own_terms = [t for t in sp.Add.make_args(log_h) if not t.has(sp.log)]
+    rational = sp.Add(*own_terms)
+    if rational.is_rational_function(R):
+        log_h = log_h - rational + sp.expand(sp.cancel(sp.together(rational)))
     power = rest = rate = inverse = const = sp.S.Zero
     for term in sp.Add.make_args(log_h):
         k, own = term.as_independent(R, as_Add=False)
