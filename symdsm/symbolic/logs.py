@@ -53,7 +53,7 @@ def exact_log(f: sp.Expr) -> sp.Expr:
     return sp.log(f) if f.is_positive else LogAbs(f)
 
 
-def stable_logs(expression: sp.Expr) -> sp.Expr:
+def stable_logs(expression: sp.Basic) -> sp.Basic:
     """The same expression with every log(...) in it taken by `exact_log`, bottom up."""
     if not expression.args or not expression.has(sp.log):
         return expression
