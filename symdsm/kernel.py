@@ -213,14 +213,22 @@ class Kernel:
 
 
 def _as_real(*expressions):
-    """Symbols without assumptions are taken as real; `names` gives the user's own symbols back."""
+    """Symbols without assumptions are taken as real, integer shapes as real ones; `names` gives the user's back.
+
+    (SymPy writes loggamma of an integer symbol as log(gamma(k)), which overflows.)
+    """
     free = set()
     for e in expressions:
         if isinstance(e, sp.Basic):
-            free |= {s for s in e.free_symbols if isinstance(s, sp.Symbol) and s.is_real is None}
-    to_real = {s: sp.Symbol(s.name, real=True) for s in free if s.is_commutative}
+            free |= {s for s in e.free_symbols if isinstance(s, sp.Symbol) and (s.is_real is None or s.is_integer)}
+    to_real = {s: _real_symbol(s) for s in free if s.is_commutative}
     moved = [e.xreplace(to_real) if isinstance(e, sp.Basic) else e for e in expressions]
     return {real: s for s, real in to_real.items()}, moved
+
+
+def _real_symbol(symbol: sp.Symbol) -> sp.Symbol:
+    facts = {f: True for f in ("positive", "nonnegative", "negative") if getattr(symbol, f"is_{f}")}
+    return sp.Symbol(symbol.name, real=True, **facts)
 
 
 def _from_json(text: str) -> Kernel:

@@ -91,6 +91,7 @@ _NODES = {
     nodes.LogAbs: "special.log_abs",
     nodes.Log1p: "jnp.log1p",
     nodes.Expm1: "jnp.expm1",
+    nodes.ExpGap: "special.exp_gap",
     nodes.LSE: "special.lse",
     nodes.Softmax: "special.softmax",
     nodes.LogNdtr: "special.log_ndtr",

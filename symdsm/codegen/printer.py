@@ -11,7 +11,7 @@ import sympy as sp
 
 from symdsm.codegen.lookup import NEAREST, TABLE
 from symdsm.errors import CodegenError
-from symdsm.symbolic.nodes import BesselIRatio, LogBesselI
+from symdsm.symbolic.nodes import BesselIRatio, LogBesselI, LogBesselIe
 
 __all__ = ["JaxPrinter"]
 
@@ -21,6 +21,8 @@ _ATOM, _POWER, _UNARY, _PRODUCT, _SUM, _COMPARE, _LOGIC = range(7)
 # Orders 0 and 1 are in jax.scipy.special already.
 _SIMPLE_ORDERS = {
     (LogBesselI, sp.S.Zero): "jnp.log(jsp.i0e({0})) + jnp.abs({0})",
+    (LogBesselIe, sp.S.Zero): "jnp.log(jsp.i0e({0}))",
+    (LogBesselIe, sp.S.One): "jnp.log(jsp.i1e({0}))",
     (LogBesselI, sp.S.One): "jnp.log(jsp.i1e({0})) + jnp.abs({0})",
     (BesselIRatio, sp.S.Zero): "jsp.i1e({0}) / jsp.i0e({0})",
 }

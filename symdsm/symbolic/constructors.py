@@ -21,7 +21,7 @@ from symdsm.symbolic.diffusion import transition
 from symdsm.symbolic.invert import Branch, invert
 from symdsm.symbolic.laws import LAWS, LINE, Law, law_of
 from symdsm.symbolic.logs import exact_log, stable_logs
-from symdsm.symbolic.nodes import LSE
+from symdsm.symbolic.nodes import LSE, LogAbs
 from symdsm.symbolic.normaliser import find_normaliser
 from symdsm.symbolic.random import check_distribution, the_random_symbol
 from symdsm.symbolic.supports import image, inside_of, inside_set, interior_point, tidy
@@ -116,7 +116,9 @@ def _with_sign(declaration: Declaration) -> Declaration:
     if infimum is None or not infimum.is_nonnegative or y.is_positive:
         return declaration
     positive = sp.Symbol(y.name, positive=True)
-    return replace(declaration, noisy=positive, log_density=declaration.log_density.xreplace({y: positive}))
+    log_density = declaration.log_density.xreplace({y: positive})
+    log_density = log_density.replace(LogAbs, lambda u: sp.log(u) if u.is_positive else LogAbs(u))
+    return replace(declaration, noisy=positive, log_density=log_density)
 
 
 def from_density(

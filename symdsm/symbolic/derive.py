@@ -28,6 +28,8 @@ def derivative(expr: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
     slope = sp.diff(expr, symbol)
     if slope.has(sp.DiracDelta):
         slope = slope.replace(sp.DiracDelta, lambda *_: sp.S.Zero)
+    if any(p.exp.free_symbols and p.base is not sp.E for p in slope.atoms(sp.Pow)):
+        slope = sp.powsimp(slope, combine="exp")  # |u|^b / |u| is 0/0 at zero, |u|^(b - 1) is not
     return slope
 
 

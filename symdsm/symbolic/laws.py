@@ -7,8 +7,9 @@ A row says three things about a distribution D(a, b, ..):
     draw     z written in primitive draws (normal, uniform, exponential, gamma, ...), or None: numerical inverse CDF
 
 so that y ~ D has log density log f(z) + log|dz/dy| at z = map^-1(y), and a target can be computed from the noise z
-itself. Formulas: Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions (1994, 1995), unless said.
-The formulas are compared with SymPy's own densities, and with independent ones, by the tests.
+itself. Formulas: Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions (1994, 1995). Gamma and
+beta laws are written as deviances with Stirling's remainder (Loader, Fast and Accurate Computation of Binomial
+Probabilities, 2000). The formulas are compared with SymPy's own densities, and with independent ones, by the tests.
 """
 
 from dataclasses import dataclass
@@ -17,14 +18,17 @@ import sympy as sp
 from sympy import Abs, Interval, S, exp, log, loggamma, oo, pi, sqrt
 
 from symdsm.symbolic.nodes import (
+    ExpGap,
     Log1mExp,
     LogAbs,
-    LogBesselI,
+    LogBesselIe,
     LogExpm1,
     LogHyp1F1,
     LogNdtr,
+    Mills,
     Sigmoid,
     Softplus,
+    StirlingError,
 )
 
 __all__ = ["LAWS", "Draw", "Law", "law_of"]
@@ -71,8 +75,15 @@ def _half(map_, log_density, draw, support=HALF):
     return Law(r, sp.sympify(map_), sp.sympify(log_density), support, draw)
 
 
-def _log_beta(a, b):
-    return loggamma(a) + loggamma(b) - loggamma(a + b)
+def _stirling_gamma(log_u, k):
+    """k log G - G - log Gamma(k) at G = k e^log_u, by Stirling's formula: nothing of size k cancels (Loader 2000)."""
+    return -k * ExpGap(log_u) + log(k / (2 * pi)) / 2 - StirlingError(k)
+
+
+def _stirling_beta(log_u, log_v, a, b):
+    """a log p + b log q - log B(a, b) at p = a/(a + b) e^log_u, q = 1 - p = b/(a + b) e^log_v, likewise."""
+    errors = StirlingError(a + b) - StirlingError(a) - StirlingError(b)
+    return -a * ExpGap(log_u) - b * ExpGap(log_v) + log(a * b / (2 * pi * (a + b))) / 2 + errors
 
 
 _NORMAL = -(z**2) / 2 - log(2 * pi) / 2
@@ -91,21 +102,48 @@ def _exponential(map_):
 
 
 def _gamma(map_, k):
-    return _half(map_, (k - 1) * log(r) - r - loggamma(k), _draw("gamma", k))
+    return _half(map_, _stirling_gamma(log(r / k), k) - log(r), _draw("gamma", k))
+
+
+def _beta_density(a, b):
+    n = a + b
+    return _stirling_beta(log(n * r / a), log(n * (1 - r) / b), a, b) - log(r) - log(1 - r)
 
 
 def _log_ratio(map_, a, b):
-    """z = log(G_a / G_b), the logarithm of a beta-prime variable."""
-    return _line(
-        map_,
-        a * z - (a + b) * Softplus(z) - _log_beta(a, b),
-        _draw("loggamma", a) - _draw("loggamma", b, slot=1),
-    )
+    """z = log(G_a / G_b), the logarithm of a beta-prime variable; p = Sigmoid(z)."""
+    density = _stirling_beta(log((a + b) / a) - Softplus(-z), log((a + b) / b) - Softplus(z), a, b)
+    return _line(map_, density, _draw("loggamma", a) - _draw("loggamma", b, slot=1))
 
 
 def _student_t(nu):
-    density = -(nu + 1) / 2 * log(1 + z**2 / nu) - log(nu * pi) / 2 - loggamma(nu / 2) + loggamma((nu + 1) / 2)
-    return _line(z, density, _draw("t", nu))
+    """Gamma((nu + 1)/2) / Gamma(nu/2) by Stirling's formula, so that nothing of size nu cancels."""
+    a = nu / 2
+    constant = a * log(1 + 1 / nu) - S.Half + StirlingError(a + S.Half) - StirlingError(a) - log(2 * pi) / 2
+    return _line(z, constant - (nu + 1) / 2 * log(1 + z**2 / nu), _draw("t", nu))
+
+
+def _ex_gaussian(m, s, rate):
+    """Left of z = k through the ratio phi/Phi, where the exponential and the normal tail would cancel."""
+    k = s * rate
+    left = log(k) - z**2 / 2 - log(2 * pi) / 2 - log(Mills(z - k))
+    right = log(k) + k**2 / 2 - k * z + LogNdtr(z - k)
+    draw = NORMAL + _draw("exponential", slot=1) / k
+    return _line(m + s * z, sp.Piecewise((left, z < k), (right, True)), draw)
+
+
+def _uniform_sum(n):
+    """Irwin-Hall: sum_k (-1)^k C(n, k) (d - k)_+^(n-1) / (n-1)!, d the distance to the nearer end."""
+    if not n.is_Integer or not 1 <= n <= 12:
+        return None
+    d = n * S.Half - Abs(r - n * S.Half)
+    pieces, total = [], S.Zero
+    for k in range(n // 2 + 1):
+        total += (-1) ** k * sp.binomial(n, k) * (r - k) ** (n - 1)
+        pieces.append((log(sp.Poly(total, r).as_expr().xreplace({r: d}) / sp.factorial(n - 1)), d <= k + 1))
+    pieces[-1] = (pieces[-1][0], True)
+    draw = sp.Add(*[_draw("uniform", slot=k) for k in range(n)])
+    return _half(r, sp.Piecewise(*pieces), draw, Interval.open(0, n))
 
 
 def _triangular(a, b, c):
@@ -119,9 +157,7 @@ def _trapezoidal(a, b, c, d):
     density = (
         log(2)
         - log(1 + right - left)
-        + sp.Piecewise(
-            (LogAbs(r) - log(left), r < left), (S.Zero, r < right), (LogAbs(1 - r) - log(1 - right), True)
-        )
+        + sp.Piecewise((LogAbs(r) - log(left), r < left), (S.Zero, r < right), (LogAbs(1 - r) - log(1 - right), True))
     )
     return _half(a + (d - a) * r, density, None, UNIT)
 
@@ -140,18 +176,14 @@ def _inverse_gaussian(mean, shape):
 
 
 def _noncentral_beta(a, b, lam):
-    density = (
-        (a - 1) * log(r) + (b - 1) * log(1 - r) - _log_beta(a, b) - lam / 2 + LogHyp1F1(a + b, a, lam * r / 2)
-    )
+    density = (a - 1) * log(r) + (b - 1) * log(1 - r) - _log_beta(a, b) - lam / 2 + LogHyp1F1(a + b, a, lam * r / 2)
     count = _draw("poisson", lam / 2, slot=1)
     return _half(r, density, _draw("beta", a + count, b), UNIT)
 
 
 def _noncentral_chi(k, lam):
     nu = k / 2 - 1
-    density = (
-        -((r - lam) ** 2) / 2 + log(lam) + k / 2 * (log(r) - log(lam)) + LogBesselI(nu, lam * r) - lam * r
-    )
+    density = -((r - lam) ** 2) / 2 + log(lam) + k / 2 * (log(r) - log(lam)) + LogBesselIe(nu, lam * r)
     return _half(r, density, None)
 
 
@@ -168,7 +200,7 @@ def _shifted_gompertz(b, eta):
 
 
 def _von_mises(mu, k):
-    density = -2 * k * sp.sin(z / 2) ** 2 - log(2 * pi) - LogBesselI(0, k) + k
+    density = -2 * k * sp.sin(z / 2) ** 2 - log(2 * pi) - LogBesselIe(0, k)
     return _line(mu + z, density, None, LINE, 2 * pi)
 
 
@@ -181,31 +213,19 @@ LAWS = {
         log(a + 2 * b * r) - a * r - b * r**2,
         2 * EXPONENTIAL / (a + sqrt(a**2 + 4 * b * EXPONENTIAL)),
     ),
-    "Beta": lambda a, b: _half(
-        r, (a - 1) * log(r) + (b - 1) * log(1 - r) - _log_beta(a, b), _draw("beta", a, b), UNIT
-    ),
+    "Beta": lambda a, b: _half(r, _beta_density(a, b), _draw("beta", a, b), UNIT),
     "BetaNoncentral": _noncentral_beta,
     "BetaPrime": lambda a, b: _log_ratio(exp(z), a, b),
     "BoundedPareto": _bounded_pareto,
     "Cauchy": lambda x0, g: _line(x0 + g * z, _CAUCHY, _draw("cauchy")),
     "Chi": lambda k: _half(
-        r,
-        (1 - k / 2) * log(2) + (k - 1) * log(r) - r**2 / 2 - loggamma(k / 2),
-        sqrt(2 * _draw("gamma", k / 2)),
+        r, _stirling_gamma(2 * log(r) - log(k), k / 2) + log(2) - log(r), sqrt(2 * _draw("gamma", k / 2))
     ),
     "ChiNoncentral": _noncentral_chi,
     "ChiSquared": lambda k: _gamma(2 * r, k / 2),
-    "Dagum": lambda p, a, b: _line(
-        b * exp(z / a), log(p) - z - (p + 1) * Softplus(-z), -LogExpm1(EXPONENTIAL / p)
-    ),
-    "Davis": lambda b, n, mu: _half(
-        mu + b / r, (n - 1) * log(r) - LogExpm1(r) - loggamma(n) - log(sp.zeta(n)), None
-    ),
-    "ExGaussian": lambda m, s, rate: _line(
-        m + s * z,
-        log(s * rate) + (s * rate) ** 2 / 2 - s * rate * z + LogNdtr(z - s * rate),
-        NORMAL + _draw("exponential", slot=1) / (s * rate),
-    ),
+    "Dagum": lambda p, a, b: _line(b * exp(z / a), log(p) - z - (p + 1) * Softplus(-z), -LogExpm1(EXPONENTIAL / p)),
+    "Davis": lambda b, n, mu: _half(mu + b / r, (n - 1) * log(r) - LogExpm1(r) - loggamma(n) - log(sp.zeta(n)), None),
+    "ExGaussian": _ex_gaussian,
     "Exponential": lambda rate: _exponential(r / rate),
     "ExponentialPower": lambda mu, a, b: _line(
         mu + a * z, log(b) - log(2) - loggamma(1 / b) - Abs(z) ** b, _draw("generalized_normal", b)
@@ -235,9 +255,7 @@ LAWS = {
     "Maxwell": lambda a: _half(a * r, log(2 / pi) / 2 + 2 * log(r) - r**2 / 2, _draw("maxwell")),
     "Moyal": lambda mu, s: _line(mu + s * z, -log(2 * pi) / 2 - (z + exp(-z)) / 2, -2 * LogAbs(NORMAL)),
     "Nakagami": lambda m, w: _half(
-        sqrt(w) * r,
-        log(2) + m * log(m) - loggamma(m) + (2 * m - 1) * log(r) - m * r**2,
-        sqrt(_draw("gamma", m) / m),
+        sqrt(w) * r, _stirling_gamma(2 * log(r), m) + log(2) - log(r), sqrt(_draw("gamma", m) / m)
     ),
     "Normal": lambda m, s: _normal(m + s * z),
     "Pareto": lambda xm, a: _exponential(xm * exp(r / a)),
@@ -257,6 +275,7 @@ LAWS = {
     "ShiftedGompertz": _shifted_gompertz,
     "Trapezoidal": _trapezoidal,
     "Triangular": _triangular,
+    "UniformSum": _uniform_sum,
     "Uniform": lambda a, b: _half(a + (b - a) * r, S.Zero, UNIFORM, UNIT),
     "VonMises": _von_mises,
     "Weibull": lambda a, b: _exponential(a * r ** (1 / b)),

@@ -38,7 +38,7 @@ def exact_log(f: sp.Expr) -> sp.Expr:
     if f.is_Mul:
         return sp.Add(*[exact_log(factor) for factor in f.args])
     if f.is_Pow and f.base is not sp.E:
-        return f.exp * exact_log(f.base)
+        return f.exp * (sp.log(f.base) if _is_ratio(f.base) else exact_log(f.base))
     if isinstance(f, sp.exp):
         return f.exp
     if f.is_Add:

@@ -19,6 +19,7 @@ from symdsm.symbolic.nodes_base import Node
 
 __all__ = [
     "LSE",
+    "ExpGap",
     "Expm1",
     "Log1mExp",
     "Log1p",
@@ -246,6 +247,30 @@ class Expm1(Node):
 
     def tex(self, u):
         return rf"\left(e^{{{u}}} - 1\right)"
+
+
+class ExpGap(Node):
+    """exp(u) - 1 - u, never negative; derivative Expm1(u). With u = log(x/m) it is the deviance of a Gamma law."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, u):
+        return sp.S.Zero if u.is_zero else None
+
+    @staticmethod
+    def numeric(u):
+        with mpmath.mp.extraprec(2 * max(0, -mpmath.mag(u)) if u else 0):
+            return mpmath.expm1(u) - u
+
+    def as_plain(self):
+        return sp.exp(self.args[0]) - 1 - self.args[0]
+
+    def fdiff(self, argindex=1):
+        return Expm1(self.args[0])
+
+    def tex(self, u):
+        return rf"\left(e^{{{u}}} - 1 - {u}\right)"
 
 
 class LSE(Node):

@@ -13,11 +13,7 @@ def inside_of(support: sp.Set, value: sp.Expr) -> sp.Basic:
         return sp.true
     if isinstance(support, sp.Interval):
         low, high = support.start, support.end
-        above = (
-            sp.true
-            if low == -sp.oo or value.is_positive and low == 0
-            else _beyond(value, low, support.left_open)
-        )
+        above = sp.true if low == -sp.oo or value.is_positive and low == 0 else _beyond(value, low, support.left_open)
         below = sp.true if high == sp.oo else _beyond(high, value, support.right_open)
         return sp.And(above, below)
     return support.contains(value)
@@ -49,15 +45,17 @@ def _tidy_relation(relation):
         return relation
     kept = [f for f in sp.Mul.make_args(larger) if not f.is_positive]
     rest = sp.Mul(*kept)
+    if rest.is_Pow and rest.base is not sp.E and (rest.exp.is_positive or rest.exp == -1) and relation.func is sp.Gt:
+        return tidy(sp.Gt(rest.base, 0))
     if isinstance(rest, sp.log):
         return tidy(relation.func(rest.args[0], 1))
-    if rest.is_Pow and rest.exp == -1 and relation.func is sp.Gt:
-        return tidy(sp.Gt(rest.base, 0))
     return relation.func(rest, 0)
 
 
 def _scale_out(relation, larger, smaller):
-    """a/b > 1 with b > 0 becomes a > b."""
+    """a/b > 1 with b > 0 becomes a > b, and a + c > c becomes a > 0 (which a tiny a does not lose)."""
+    if smaller.is_Number and larger.is_Add and larger.as_coeff_Add()[0] == smaller:
+        return tidy(relation.func(larger - smaller, 0))
     numerator, denominator = sp.fraction(larger)
     if smaller == 1 and denominator.is_positive and denominator is not sp.S.One:
         return relation.func(numerator, denominator)
@@ -77,7 +75,7 @@ def interior_point(support: sp.Set) -> sp.Expr | None:
     low, high = support.start, support.end
     if low == -sp.oo:
         return high - 1
-    return low + 1 if high == sp.oo else (low + high) / 2
+    return low + 1 if high == sp.oo else low + sp.Rational(2, 5) * (high - low)
 
 
 def image(g, variable, support, symbol, inside, monotone) -> sp.Set:

@@ -50,6 +50,16 @@ def log1m_exp(u):
     return jnp.where(u > -LOG_2, jnp.log(-jnp.expm1(u)), jnp.log1p(-jnp.exp(u)))
 
 
+@differentiable(lambda out, u: jnp.expm1(u))
+def exp_gap(u):
+    """exp(u) - 1 - u, by its series near zero: u^2/2 (1 + u/3 (1 + u/4 (1 + ...)))."""
+    near = jnp.clip(u, -0.7, 0.7)
+    series = jnp.ones_like(near)
+    for k in range(15, 2, -1):
+        series = 1.0 + near / k * series
+    return jnp.where(jnp.abs(u) < 0.7, 0.5 * near * near * series, jnp.expm1(u) - u)
+
+
 @differentiable(lambda out, u: 1.0 / u)
 def log_abs(u):
     """log |u|."""
