@@ -63,7 +63,8 @@ class Mills(Node):
 
     @staticmethod
     def numeric(u):
-        return mpmath.npdf(u) * 2 / mpmath.erfc(-u / mpmath.sqrt(2))
+        with mpmath.mp.extraprec(2 * max(0, mpmath.mag(u))):
+            return mpmath.npdf(u) * 2 / mpmath.erfc(-u / mpmath.sqrt(2))
 
     def as_plain(self):
         u = self.args[0]
@@ -87,7 +88,7 @@ class MillsGap(Node):
 
     @staticmethod
     def numeric(u):
-        with mpmath.mp.extraprec(2 * max(0, mpmath.mag(u))):
+        with mpmath.mp.extraprec(4 * max(0, mpmath.mag(u))):
             return u + Mills.numeric(u)
 
     def as_plain(self):

@@ -6,7 +6,8 @@ Three classical pieces, each used where it has full precision:
 - Olver's uniform expansion (DLMF 10.41.3): with w = sqrt(nu**2 + z**2),
   log I_nu(z) = w - nu asinh(nu/z) - log(2 pi w)/2 + log sum_k U_k(nu/w) / nu**k, for w >= M = 27 (12 in float32):
   U_k(p)/nu**k is 1/w**k times a polynomial in p**2, so that w alone, and not nu, must be large;
-- in between, the same expansion at an order nu + n with (nu + n)**2 + z**2 >= M**2, brought down by the recurrence of the ratios
+- in between, the same expansion at an order nu + n with (nu + n)**2 + z**2 >= M**2, brought down by the
+  recurrence of the ratios
   r_nu = I_{nu+1}/I_nu = 1/(2 (nu + 1)/z + r_{nu+1}) (DLMF 10.29.1), which is stable in this direction (Amos 1974).
 
 The ratio at order M follows from the expansion of I' (DLMF 10.41.5) with nothing cancelled:

@@ -3,11 +3,13 @@
     stirling_error(a) = log Gamma(a) - (a - 1/2) log a + a - log(2 pi)/2 ~ sum_k B_2k / (2k (2k-1) a**(2k-1))
 
 (DLMF 5.11.1), used from a = 10 on; below that its steps stirling_error(a) - stirling_error(a + 1) =
-atanh(r)/r - 1, r = 1/(2a + 1), are summed. With it the log of x**a exp(-x) / Gamma(a) is written around its peak x = a, where the plain formula loses log10(a) digits:
+atanh(r)/r - 1, r = 1/(2a + 1), are summed. With it the log of x**a exp(-x) / Gamma(a) is written around its
+peak x = a, where the plain formula loses log10(a) digits:
 
     a log x - x - log Gamma(a) = log(a / 2 pi)/2 + a (log(x/a) - x/a + 1) - stirling_error(a).
 """
 
+import jax
 import jax.numpy as jnp
 import jax.scipy.special as jsp
 
@@ -60,18 +62,21 @@ _ATANH = tuple(1.0 / (2 * k + 3) for k in range(17))
 
 
 def _stirling_series(a):
+    """Stirling's error for a >= 10."""
     return horner(_STIRLING, 1.0 / (a * a)) / a
 
 
 @differentiable(lambda out, a: jsp.digamma(a) - jnp.log(a) + 0.5 / a)
 def stirling_error(a):
     """log Gamma(a) - (a - 1/2) log a + a - log(2 pi)/2 for a > 0."""
-    steps, shifted = jnp.zeros_like(a), jnp.maximum(a, 1.0)
-    for _ in range(9):
+
+    def up(_, state):
+        steps, shifted = state
         r = 0.5 / (shifted + 0.5)
         active = shifted < 10
-        steps = jnp.where(active, steps + r * r * horner(_ATANH, r * r), steps)
-        shifted = jnp.where(active, shifted + 1.0, shifted)
+        return jnp.where(active, steps + r * r * horner(_ATANH, r * r), steps), shifted + active
+
+    steps, shifted = jax.lax.fori_loop(0, 9, up, (jnp.zeros_like(a), jnp.maximum(a, 1.0)))
     far = steps + _stirling_series(shifted)
     near = jnp.minimum(a, 1.0)
     return jnp.where(a < 1, log_gamma_1p(near) - (near + 0.5) * jnp.log(near) + near - HALF_LOG_2_PI, far)
@@ -101,7 +106,7 @@ def log_gamma_kernel(a, x):
     """log(x**a exp(-x) / Gamma(a))."""
     large = a > 10
     big = jnp.where(large, a, 11.0)
-    peaked = 0.5 * jnp.log(big) - HALF_LOG_2_PI + big * log_ratio_remainder(x, big) - stirling_error(big)
+    peaked = 0.5 * jnp.log(big) - HALF_LOG_2_PI + big * log_ratio_remainder(x, big) - _stirling_series(big)
     mild = jnp.where(large, 1.0, a)
     return jnp.where(large, peaked, mild * jnp.log(x) + jnp.log(mild) - x - log_gamma_1p(mild))
 
@@ -133,10 +138,10 @@ def log_beta(a, b):
     far = large > 10
     g = jnp.where(far, large, 11.0)
     drop = small - small * jnp.log(small + g) - (g - 0.5) * jnp.log1p(small / g)
-    drop = drop + stirling_error(g) - stirling_error(small + g)
+    drop = drop + _stirling_series(g) - _stirling_series(small + g)
     drop = jnp.where(far, drop, jsp.gammaln(large) - jsp.gammaln(a + b))
     peaked = small > 10
     s = jnp.where(peaked, small, 11.0)
     both = HALF_LOG_2_PI - 0.5 * jnp.log(g) + (s - 0.5) * jnp.log(s / (s + g)) - g * jnp.log1p(s / g)
-    both = both + stirling_error(s) + stirling_error(g) - stirling_error(s + g)
+    both = both + _stirling_series(s) + _stirling_series(g) - _stirling_series(s + g)
     return jnp.where(peaked, both, log_gamma_1p(small) - jnp.log(small) + drop)

@@ -18,28 +18,30 @@ import jax.numpy as jnp
 from .arrays import differentiable, floats, is_double, partial
 from .elementary import log1m_exp, lse
 from .gammas import log_beta
-from .quadrature import gauss_legendre
+from .quadrature import gauss_legendre, integrate_descent
 
 _BETA_RULE, _BETA_RULE_SINGLE = gauss_legendre(72), gauss_legendre(36)
 
 
 def _log_beta_descent(a, b, x):
     """log of the integral above, for a >= 1 and x <= a/(a+b)."""
-    (nodes, weights), depth = (_BETA_RULE, 38.0) if is_double(x) else (_BETA_RULE_SINGLE, 18.0)
+    rule, depth = (_BETA_RULE, 38.0) if is_double(x) else (_BETA_RULE_SINGLE, 18.0)
 
-    def fall(v):
+    def fall(a, b, x, v):
         return a * v + (a + b) * jnp.log1p(x * jnp.expm1(-v))
 
-    end = (depth - (a + b) * jnp.log1p(-x)) / a
-    for _ in range(24):
+    fixed = jax.lax.stop_gradient((a, b, x))
+
+    def newton(_, end):
+        a, b, x = fixed
         shrunk = x * jnp.exp(-end)
         slope = a - (a + b) * shrunk / (1.0 - x + shrunk)
-        end = end - jnp.maximum(fall(end) - depth, 0.0) / slope
-    end = jax.lax.stop_gradient(end)
-    total = jnp.zeros_like(end)
-    for node, weight in zip(nodes, weights, strict=True):
-        total = total + weight * jnp.exp(-fall(node * end))
-    return jnp.log(end * total)
+        return end - jnp.maximum(fall(a, b, x, end) - depth, 0.0) / slope
+
+    start = (depth - (fixed[0] + fixed[1]) * jnp.log1p(-fixed[2])) / fixed[0]
+    end = jax.lax.fori_loop(0, 24, newton, start)
+    wide = a[..., None], b[..., None], x[..., None]
+    return jnp.log(integrate_descent(rule, lambda v: fall(*wide, v), end))
 
 
 def _log_beta_front(a, b, x):

@@ -19,23 +19,23 @@ from .arrays import differentiable, is_double, partial
 from .bessel_k import exp_remainder
 from .elementary import log1m_exp
 from .gammas import log_gamma_1p, log_gamma_kernel
-from .quadrature import gauss_legendre
+from .quadrature import gauss_legendre, integrate_descent
 
 _GAMMA_RULE, _GAMMA_RULE_SINGLE = gauss_legendre(56), gauss_legendre(28)
 
 
 def _gamma_descent(slope, x, direction):
     """log int_0^oo exp(-slope s - x (e**(direction s) - 1 - direction s)) ds, slope >= 0."""
-    (nodes, weights), depth = (_GAMMA_RULE, 38.0) if is_double(x) else (_GAMMA_RULE_SINGLE, 18.0)
+    rule, depth = (_GAMMA_RULE, 38.0) if is_double(x) else (_GAMMA_RULE_SINGLE, 18.0)
     c = depth / x
     bend = c + jnp.sqrt(2.0 * c)
     end = jnp.minimum(depth / jnp.maximum(slope, depth / (1.0 + bend)), jnp.log1p(bend) if direction > 0 else bend)
     end = jax.lax.stop_gradient(end)
-    total = jnp.zeros_like(end * slope)
-    for node, weight in zip(nodes, weights, strict=True):
-        s = node * end
-        total = total + weight * jnp.exp(-slope * s - x * exp_remainder(direction * s))
-    return jnp.log(end * total)
+
+    def fall(s):
+        return slope[..., None] * s + x[..., None] * exp_remainder(direction * s)
+
+    return jnp.log(integrate_descent(rule, fall, end))
 
 
 def _lower_series(a, x):

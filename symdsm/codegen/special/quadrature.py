@@ -19,3 +19,9 @@ def gauss_legendre(count):
         nodes.append(0.5 * (1.0 - x))
         weights.append(1.0 / ((1.0 - x * x) * slope * slope))
     return nodes, weights
+
+
+def integrate_descent(rule, fall, end):
+    """int_0^end exp(-fall(s)) ds, the nodes on a new last axis of what `fall` is given."""
+    nodes, weights = (jnp.asarray(column, end.dtype) for column in rule)
+    return end * jnp.sum(weights * jnp.exp(-fall(nodes * end[..., None])), -1)
