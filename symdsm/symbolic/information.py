@@ -148,7 +148,7 @@ def _trials(declaration, expr):
 
 def mean_of_square(log_f, u, support, score, point):
     """E score^2 at one point by quadrature; inf where it diverges, None where it is not known."""
-    values = {s: sp.Float(v, 25) for s, v in point.items()}
+    values = {s: sp.Float(v, 60) for s, v in point.items()}
     low, high = (mpmath.mpmathify(numeric(e, list(point))(*point.values())) for e in (support.inf, support.sup))
     breaks = break_points(log_f + score, u, point, low, high)
     weight = log_f.xreplace(values).as_independent(u, as_Add=True)[1]

@@ -13,6 +13,7 @@ quadrature at random admissible points before it is used:
 The reduction also gives the declaration its noise, so that samples and targets come from u.
 """
 
+import random
 from dataclasses import replace
 
 import mpmath
@@ -82,7 +83,18 @@ def _log_z(declaration, reduction, known) -> sp.Expr | None:
     for candidate in _candidates(declaration, reduction, known):
         if candidate is not None and _agrees(candidate, known):
             return candidate
-    return None
+    return sp.S.Zero if _is_one_for_small_parameters(declaration) else None
+
+
+def _is_one_for_small_parameters(declaration) -> bool:
+    """A normalised formula whose parameters must lie in (0, 1), a condition that symbols cannot state."""
+    rng = random.Random(4)
+    points = [
+        {q: v if q == declaration.clean or v < 0 else rng.uniform(0.1, 0.9) for q, v in p.items()}
+        for p in probes(declaration, 2, seed=4)
+    ]
+    values = [_mass(declaration.log_density, declaration.noisy, declaration.support, p) for p in points]
+    return bool(values) and all(v is not None and abs(v - 1) < _TOLERANCE for v in values)
 
 
 def _candidates(declaration, reduction, known):
@@ -109,7 +121,7 @@ def _mass(log_density, variable, support, point):
     if not mpmath.mpf(low) < mpmath.mpf(high):
         return None
     breaks = break_points(log_density, variable, point, low, high)
-    values = {s: sp.Float(v, 25) for s, v in point.items()}
+    values = {s: sp.Float(v, 60) for s, v in point.items()}
     rest, own = log_density.xreplace(values).as_independent(variable, as_Add=True)
     total = integrals(numeric(own, [variable]), [lambda y: 1], breaks)
     return None if total is None else total[0] * mpmath.exp(numeric(rest, [])())

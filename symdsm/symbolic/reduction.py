@@ -66,11 +66,19 @@ def _candidates(declaration):
         if x.is_positive:
             yield r, x * r, {x: 1}, support
         return
+    if x.is_positive and support != sp.S.Reals and x in support.free_symbols:
+        stretched = support.xreplace({x: sp.S.One})
+        yield (
+            (r if stretched.inf.is_nonnegative else z),
+            x * (r if stretched.inf.is_nonnegative else z),
+            {x: 1},
+            stretched,
+        )
     for s in [*scales, None]:
         unit = {x: 0} if s is None else {x: 0, s: 1}
         start = support if support == sp.S.Reals else support.xreplace({k: sp.Integer(v) for k, v in unit.items()})
-        if start.free_symbols & {x, y}:
-            return
+        if start is sp.S.EmptySet or start.free_symbols & {x, y}:
+            continue
         u = r if start.inf.is_nonnegative else z
         yield u, x + (u if s is None else s * u), unit, start
 
@@ -122,10 +130,11 @@ def _inside(ends, rng):
 
 def _shift(gap, u, support):
     """The number that the gap is for all u, as an expression: at u = 0 or 1, or where that is inside."""
-    middle = (support.inf + support.sup) / 2 if support.inf.is_finite and support.sup.is_finite else None
-    for at in (sp.S.Zero, sp.S.One, sp.Rational(1, 2), middle, sp.S(2)):
-        if at is None or support.contains(at) is not sp.true:
-            continue
+    low, high = support.inf, support.sup
+    middle = [(low + high) / 2] if low.is_finite and high.is_finite else []
+    beside = [low + 1] if low.is_finite else [high - 1] if high.is_finite else []
+    known = [at for at in (sp.S.Zero, sp.S.One) if support.contains(at) is sp.true]
+    for at in [*known, *middle, *beside]:
         value = sp.expand_log(sp.expand(gap.xreplace({u: at})))
         if not value.has(sp.nan, sp.zoo, sp.oo, sp.log(0)) and value.is_finite is not False:
             return value
