@@ -53,13 +53,14 @@ class Pivot:
 
     @property
     def draw(self) -> sp.Expr | None:
-        """The variable u in primitive draws; None where it has no such form."""
+        """The variable u in primitive draws, in logarithms where the map takes one; None where it has no such form."""
         if self.inverse != 0:
             return None
+        kind, up = ("loggamma", sp.exp) if self.map.has(sp.log) else ("gamma", lambda g: g)
         if self.rate != 0:
-            r = _draw("gamma", self.shape) / self.rate
+            r = up(_draw(kind, self.shape)) / self.rate
         else:
-            r = _draw("gamma", self.shape) / _draw("gamma", self.other_shape, slot=1)
+            r = up(_draw(kind, self.shape)) / up(_draw(kind, self.other_shape, slot=1))
         value = self.map.xreplace({R: r})
         return value * sp.sign(2 * _draw("uniform", slot=2) - 1) if self.twice else value
 
