@@ -70,7 +70,7 @@ def pivot_mean(log_f, u, support, score):
 
 
 def _monomials(score, u, image):
-    """{(i, j, m, n): c}, score^2 = sum c R^i (1+R)^j log(R)^m log(1+R)^n at u = image > 0; None if it is no such sum."""
+    """{(i, j, m, n): c}: score^2 = sum c R^i (1+R)^j log(R)^m log(1+R)^n at u = image > 0; None if it is not."""
     put = score.xreplace({sp.Abs(u): image, sp.sign(u): sp.S.One}).subs(u, image)
     put = put.replace(sp.sign, lambda a: sp.S.One if a.is_positive else sp.sign(a))
     put = put.replace(sp.log, lambda a: sp.expand_log(sp.log(sp.factor(sp.together(a))), force=True))

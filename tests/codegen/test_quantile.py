@@ -1,4 +1,4 @@
-"""The numerical inverse of the distribution function: exact quantiles, Kolmogorov-Smirnov, one planted wrong sampler."""
+"""The numerical inverse CDF: exact quantiles, Kolmogorov-Smirnov tests, one planted wrong sampler."""
 
 import jax
 import jax.numpy as jnp

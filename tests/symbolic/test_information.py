@@ -22,16 +22,37 @@ TEXTBOOK = {
     "logistic": (st.Logistic("y", real, s), real, None, 1 / (3 * s**2), True, None),
     "student": (real + s * st.StudentT("e", nu), real, s, (nu + 1) / (nu + 3) / s**2, True, 2 * nu / (nu + 3) / s**2),
     "cauchy": (st.Cauchy("y", real, s), real, s, 1 / (2 * s**2), True, 1 / (2 * s**2)),
-    "speckle": (x * st.Gamma("e", L, 1 / L), x, L, L**2 / (x**2 * (L - 2)), (L > 2) | sp.Eq(L, 1), sp.polygamma(1, L) - 1 / L),
+    "speckle": (
+        x * st.Gamma("e", L, 1 / L),
+        x,
+        L,
+        L**2 / (x**2 * (L - 2)),
+        (L > 2) | sp.Eq(L, 1),
+        sp.polygamma(1, L) - 1 / L,
+    ),
     "rayleigh": (st.Rayleigh("y", x), x, None, sp.oo, False, None),
     "log-normal": (x * sp.exp(s * z), x, s, (s**2 + 1) * sp.exp(2 * s**2) / (s * x) ** 2, True, 2 / s**2),
     "inverse gamma": (st.GammaInverse("y", a, x), x, a, a * (a + 1) * (a + 3) / x**2, True, sp.polygamma(1, a)),
     "maxwell": (st.Maxwell("y", x), x, None, 3 / x**2, True, None),
-    "gennorm": (st.ExponentialPower("y", real, s, b), real, s, b**2 * sp.gamma(2 - 1 / b) / (s**2 * sp.gamma(1 / b)), b > sp.S.Half, b / s**2),
+    "gennorm": (
+        st.ExponentialPower("y", real, s, b),
+        real,
+        s,
+        b**2 * sp.gamma(2 - 1 / b) / (s**2 * sp.gamma(1 / b)),
+        b > sp.S.Half,
+        b / s**2,
+    ),
     "gumbel": (st.Gumbel("y", s, real), real, None, 1 / s**2, True, None),
     "uniform": (real + s * st.Uniform("e", -1, 1), real, s, sp.S.Zero, True, 1 / s**2),
-    "inverse gaussian": (st.GaussianInverse("y", 1, L) * x, x, None, (L + sp.Rational(9, 2) + sp.Rational(21, 2) / L + sp.Rational(21, 2) / L**2) / x**2, True, None),
-}  # fmt: skip
+    "inverse gaussian": (
+        st.GaussianInverse("y", 1, L) * x,
+        x,
+        None,
+        (L + sp.Rational(9, 2) + sp.Rational(21, 2) / L + sp.Rational(21, 2) / L**2) / x**2,
+        True,
+        None,
+    ),
+}
 
 
 def close(expr, expected, **values):

@@ -18,21 +18,83 @@ circle, unit = sp.Interval.open(-sp.pi, sp.pi), sp.Interval.open(0, 1)
 CASES = {
     "gaussian": (-((y - x) ** 2) / (2 * s**2), y, x, None, lambda y, x, s: scs.norm.logpdf(y, x, s)),
     "laplace": (-sp.Abs(y - x) / s, y, x, None, lambda y, x, s: scs.laplace.logpdf(y, x, s)),
-    "student": (-(nu + 1) / 2 * sp.log(1 + ((y - x) / s) ** 2 / nu), y, x, None, lambda y, x, s, nu: scs.t.logpdf(y, nu, x, s)),
+    "student": (
+        -(nu + 1) / 2 * sp.log(1 + ((y - x) / s) ** 2 / nu),
+        y,
+        x,
+        None,
+        lambda y, x, s, nu: scs.t.logpdf(y, nu, x, s),
+    ),
     "generalised normal": (-(sp.Abs((y - x) / s) ** b), y, x, None, lambda y, x, s, b: scs.gennorm.logpdf(y, b, x, s)),
-    "logistic": (-(y - x) / s - 2 * sp.log(1 + sp.exp(-(y - x) / s)), y, x, None, lambda y, x, s: scs.logistic.logpdf(y, x, s)),
+    "logistic": (
+        -(y - x) / s - 2 * sp.log(1 + sp.exp(-(y - x) / s)),
+        y,
+        x,
+        None,
+        lambda y, x, s: scs.logistic.logpdf(y, x, s),
+    ),
     "sech": (-sp.log(sp.cosh((y - x) / s)), y, x, None, lambda y, x, s: scs.hypsecant.logpdf(y, x, s)),
     "speckle": ((L - 1) * sp.log(yp) - L * yp / xp, yp, xp, None, lambda y, x, L: scs.gamma.logpdf(y, L, 0, x / L)),
-    "weibull": ((k - 1) * sp.log(yp / xp) - (yp / xp) ** k, yp, xp, None, lambda y, x, k: scs.weibull_min.logpdf(y, k, 0, x)),
-    "log-normal": (-sp.log(yp) - (sp.log(yp) - x) ** 2 / (2 * s**2), yp, x, None, lambda y, x, s: scs.lognorm.logpdf(y, s, 0, np.exp(x))),
-    "inverse gaussian": (-3 * sp.log(yp) / 2 - k * (yp - xp) ** 2 / (2 * xp**2 * yp), yp, xp, None, lambda y, x, k: scs.invgauss.logpdf(y, x / k, 0, k)),
-    "truncated normal": (-((yp - xp) ** 2) / (2 * s**2), yp, xp, None, lambda y, x, s: scs.truncnorm.logpdf(y, -x / s, np.inf, x, s)),
-    "beta mean": ((nu * xp - 1) * sp.log(y) + (nu * (1 - xp) - 1) * sp.log(1 - y), y, xp, unit, lambda y, x, nu: scs.beta.logpdf(y, nu * x, nu * (1 - x))),
-    "von mises": (k * sp.cos(y - x), y, x, circle, lambda y, x, k: k * np.cos(y - x) - k - np.log(2 * np.pi * scsp.i0e(k))),
-    "variance preserving": (-((y - sp.exp(-s) * x) ** 2) / (2 * (1 - sp.exp(-2 * s))), y, x, None, lambda y, x, s: scs.norm.logpdf(y, np.exp(-s) * x, np.sqrt(1 - np.exp(-2 * s)))),
-    "huber": (-sp.Piecewise(((y - x) ** 2 / 2, sp.Abs(y - x) < 1), (sp.Abs(y - x) - sp.S.Half, True)), y, x, None,
-              lambda y, x: -np.where(abs(y - x) < 1, (y - x) ** 2 / 2, abs(y - x) - 0.5) - np.log(np.sqrt(2 * np.pi) * scsp.erf(2**-0.5) + 2 * np.exp(-0.5))),
-}  # fmt: skip
+    "weibull": (
+        (k - 1) * sp.log(yp / xp) - (yp / xp) ** k,
+        yp,
+        xp,
+        None,
+        lambda y, x, k: scs.weibull_min.logpdf(y, k, 0, x),
+    ),
+    "log-normal": (
+        -sp.log(yp) - (sp.log(yp) - x) ** 2 / (2 * s**2),
+        yp,
+        x,
+        None,
+        lambda y, x, s: scs.lognorm.logpdf(y, s, 0, np.exp(x)),
+    ),
+    "inverse gaussian": (
+        -3 * sp.log(yp) / 2 - k * (yp - xp) ** 2 / (2 * xp**2 * yp),
+        yp,
+        xp,
+        None,
+        lambda y, x, k: scs.invgauss.logpdf(y, x / k, 0, k),
+    ),
+    "truncated normal": (
+        -((yp - xp) ** 2) / (2 * s**2),
+        yp,
+        xp,
+        None,
+        lambda y, x, s: scs.truncnorm.logpdf(y, -x / s, np.inf, x, s),
+    ),
+    "beta mean": (
+        (nu * xp - 1) * sp.log(y) + (nu * (1 - xp) - 1) * sp.log(1 - y),
+        y,
+        xp,
+        unit,
+        lambda y, x, nu: scs.beta.logpdf(y, nu * x, nu * (1 - x)),
+    ),
+    "von mises": (
+        k * sp.cos(y - x),
+        y,
+        x,
+        circle,
+        lambda y, x, k: k * np.cos(y - x) - k - np.log(2 * np.pi * scsp.i0e(k)),
+    ),
+    "variance preserving": (
+        -((y - sp.exp(-s) * x) ** 2) / (2 * (1 - sp.exp(-2 * s))),
+        y,
+        x,
+        None,
+        lambda y, x, s: scs.norm.logpdf(y, np.exp(-s) * x, np.sqrt(1 - np.exp(-2 * s))),
+    ),
+    "huber": (
+        -sp.Piecewise(((y - x) ** 2 / 2, sp.Abs(y - x) < 1), (sp.Abs(y - x) - sp.S.Half, True)),
+        y,
+        x,
+        None,
+        lambda y, x: (
+            -np.where(abs(y - x) < 1, (y - x) ** 2 / 2, abs(y - x) - 0.5)
+            - np.log(np.sqrt(2 * np.pi) * scsp.erf(2**-0.5) + 2 * np.exp(-0.5))
+        ),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", CASES)
