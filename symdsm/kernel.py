@@ -18,6 +18,7 @@ from symdsm.codegen.build import build_program, write_module
 from symdsm.codegen.program import Program
 from symdsm.errors import DeclarationError
 from symdsm.symbolic import constructors, derive
+from symdsm.symbolic.coupled import CoupledDeclaration
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.nodes import plain
 from symdsm.symbolic.product import product
@@ -60,6 +61,8 @@ class Kernel:
         `support` is a SymPy Set that may contain x; without it the noisy symbol's assumptions decide. Raises
         DeclarationError.
         """
+        if isinstance(noisy, sp.IndexedBase):
+            return cls(constructors.from_density(f, noisy, clean, support, level, log))
         names, (f, noisy, clean, support, level) = _as_real(f, noisy, clean, support, level)
         return cls(constructors.from_density(f, noisy, clean, support, level, log), names)
 
@@ -147,6 +150,8 @@ class Kernel:
             return {name: self._read(e) for name, e in expr.items()}
         if isinstance(expr, sp.MatrixBase):
             return expr.applyfunc(self._read)
+        if isinstance(self._declaration, CoupledDeclaration):
+            return plain(expr)
         return derive.readable(expr).xreplace(self._names)
 
     @cached_property

@@ -10,10 +10,13 @@ import sympy as sp
 
 from symdsm.codegen import special
 from symdsm.codegen.program import Program, verify_draw, verify_scores
+from symdsm.codegen.coupled_check import verify_coupled
 from symdsm.codegen.source import HELPER_IMPORT, scalar_source
+from symdsm.codegen.source_coupled import coupled_source
 from symdsm.codegen.source_product import product_source
 from symdsm.codegen.source_vector import vector_source
 from symdsm.errors import CodegenError, DerivationError, RunError
+from symdsm.symbolic.coupled import CoupledDeclaration
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.derive import require_level_score
 from symdsm.symbolic.probe import numeric, probes, value_for
@@ -38,6 +41,7 @@ def module_source(declaration, digest: str) -> str:
 module_source.register(Declaration)(scalar_source)
 module_source.register(ProductDeclaration)(product_source)
 module_source.register(VectorDeclaration)(vector_source)
+module_source.register(CoupledDeclaration)(coupled_source)
 
 
 def build_program(declaration, digest: str) -> Program:
@@ -70,6 +74,11 @@ def verify(declaration, program: Program) -> None:
 def _clean_example(declaration, rng):
     clean = declaration.clean
     return [value_for(s, rng) for s in clean] if isinstance(clean, sp.MatrixBase) else value_for(clean, rng)
+
+
+@verify.register
+def _(declaration: CoupledDeclaration, program: Program) -> None:
+    verify_coupled(program, declaration)
 
 
 @verify.register

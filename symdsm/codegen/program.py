@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from symdsm.errors import CodegenError, DataError, DerivationError, ParameterError
+from symdsm.errors import CodegenError, DataError, DerivationError, ParameterError, ShapeError
 
 __all__ = ["Program", "load_source"]
 
@@ -47,36 +47,63 @@ class Program:
         self._params = {name: dict(rules) for name, rules in params.items()}
         self._no_level = no_level
         self._module = load_source(source, f"kernel_{hashlib.sha256(source.encode()).hexdigest()[:12]}")
+        names = ("log_prob", "score", "level_score", "sample", "target", "dual_target", "fisher")
+        self._compiled = {n: jax.jit(getattr(self._module, n)) for n in names if hasattr(self._module, n)}
 
     def log_prob(self, y, x, /, **params):
         """log p(y | x), -inf outside the support."""
-        return self._module.log_prob(*_floats(y=y, x=x), **self._checked(params))
+        return self._call("log_prob", (), {"y": y, "x": x}, params)
 
     def score(self, y, x, /, **params):
         """d/dy log p(y | x), NaN outside the support."""
-        return self._module.score(*_floats(y=y, x=x), **self._checked(params))
+        return self._call("score", (), {"y": y, "x": x}, params)
 
     def level_score(self, y, x, /, **params):
         """d/dlevel log p(y | x)."""
         self._require_level()
-        return self._module.level_score(*_floats(y=y, x=x), **self._checked(params))
+        return self._call("level_score", (), {"y": y, "x": x}, params)
 
     def sample(self, key, x, /, **params):
         """y ~ p(. | x), one draw for each entry of x."""
-        return self._module.sample(key, *_floats(x=x), **self._checked(params))
+        return self._call("sample", (key,), {"x": x}, params)
 
     def target(self, key, x, /, **params):
         """(y, score): y ~ p(. | x) and its score, computed from the noise itself where it is declared."""
-        return self._module.target(key, *_floats(x=x), **self._checked(params))
+        return self._call("target", (key,), {"x": x}, params)
 
     def dual_target(self, key, x, /, **params):
         """(y, score, level_score) at one draw y ~ p(. | x)."""
         self._require_level()
-        return self._module.dual_target(key, *_floats(x=x), **self._checked(params))
+        return self._call("dual_target", (key,), {"x": x}, params)
 
     def fisher(self, x, /, **params):
         """E[score**2 | x]."""
-        return self._module.fisher(*_floats(x=x), **self._checked(params))
+        return self._call("fisher", (), {"x": x}, params)
+
+    def _call(self, name, keys, arrays, params):
+        params = self._checked(params)
+        values = _floats(**arrays)
+        if name not in self._compiled:
+            raise DerivationError(
+                given=f"{name} of a coupled kernel that is not Gaussian",
+                expected="a kernel with an exact sampler and a closed-form information",
+                fix="sample kernel.distribution(x, ...) by Markov chain Monte Carlo, or use log_prob and score",
+            )
+        try:
+            return self._compiled[name](*keys, *values, **params)
+        except (TypeError, ValueError) as error:
+            shapes = {**dict(zip(arrays, values, strict=True)), **params}
+            shown = ", ".join(f"{n} of shape {jnp.shape(a)}" for n, a in shapes.items() if not isinstance(a, dict))
+            raise ShapeError(
+                given=f"{shown or 'dicts of arrays'} ({error})",
+                expected="shapes that fit together",
+                fix="give arrays that broadcast; for a coupled kernel the trailing axes are the event",
+            ) from error
+
+    @property
+    def can_sample(self) -> bool:
+        """Is there a sampler in the module? Not for coupled kernels that are not Gaussian."""
+        return "sample" in self._compiled
 
     def functions(self, suffix: str = "") -> types.SimpleNamespace:
         """log_prob, score and level_score of the module as they are; a product's blocks have a suffix."""
@@ -172,7 +199,7 @@ def verify_scores(functions, points: list[dict], draws, level: str | None) -> No
 
         value, pairs = jax.jit(jax.vmap(one))(y, x, columns)
         for name, (derived, automatic) in zip(("score", "level score"), pairs, strict=False):
-            _compare(name, np.asarray(value), np.asarray(derived), np.asarray(automatic), np.asarray(y))
+            compare_scores(name, np.asarray(value), np.asarray(derived), np.asarray(automatic), np.asarray(y))
 
 
 def verify_draw(program: Program, seed: int, x, params: dict, level: str | None) -> None:
@@ -183,7 +210,7 @@ def verify_draw(program: Program, seed: int, x, params: dict, level: str | None)
         value, pairs = _at_a_draw(program._module, level)(jax.random.key(seed), x, params)
         for name, (derived, automatic) in zip(("score", "level score"), pairs, strict=False):
             leaves = [np.concatenate([np.ravel(a) for a in jax.tree.leaves(t)]) for t in (derived, automatic)]
-            _compare(name, np.asarray(value), *leaves, np.full(leaves[0].shape, np.nan))
+            compare_scores(name, np.asarray(value), *leaves)
 
 
 def _at_a_draw(module, level):
@@ -202,14 +229,18 @@ def _at_a_draw(module, level):
     return compared
 
 
-def _compare(name, value, derived, automatic, y):
+def compare_scores(name, value, derived, automatic, y=None):
+    """Raise CodegenError where a derived value differs from the automatic one by more than rounding."""
+    value, derived, automatic = (np.asarray(a) for a in (value, derived, automatic))
     usable = np.isfinite(value) & np.isfinite(automatic)
     error = np.abs(derived - automatic) / (1.0 + np.abs(automatic))
     wrong = usable & ~(error < 1e-6)
     if wrong.any():
-        k = int(np.argmax(wrong))
+        k = int(np.argmax(np.ravel(wrong)))
+        derived, automatic = np.ravel(derived), np.ravel(automatic)
+        where = "" if y is None else f" at y = {np.ravel(y)[k]:.9g}"
         raise CodegenError(
-            given=f"a generated {name} of {derived[k]:.9g} at y = {y[k]:.9g}, where differentiating the generated log "
+            given=f"a generated {name} of {derived[k]:.9g}{where}, where differentiating the generated log "
             f"density gives {automatic[k]:.9g}",
             expected="equal values",
             fix="report this declaration: the derivation of its score is wrong",

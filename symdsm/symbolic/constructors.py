@@ -16,6 +16,7 @@ import sympy as sp
 from sympy.stats.rv import RandomSymbol
 
 from symdsm.errors import DeclarationError
+from symdsm.symbolic.coupled import from_coupled
 from symdsm.symbolic.declaration import Declaration, Noise, check_symbols
 from symdsm.symbolic.diffusion import transition
 from symdsm.symbolic.invert import Branch, invert
@@ -82,7 +83,7 @@ def _push_forward(noise: Noise, noisy, clean, level, period, source) -> Declarat
         log_density=log_density,
         support=support,
         inside=inside,
-        anchor=g.xreplace({e: interior_point(noise.support)}),
+        anchor=_anchor(noise, log_density, noisy),
         level=level,
         normalised=True,
         noise=Noise(e, g, noise.log_density, noise.support, noise.draw, monotone=len(branches) == 1),
@@ -90,6 +91,16 @@ def _push_forward(noise: Noise, noisy, clean, level, period, source) -> Declarat
         source=source,
     )
     return _with_sign(declaration)
+
+
+def _anchor(noise: Noise, log_density: sp.Expr, noisy: sp.Symbol) -> sp.Expr:
+    """The image of a point of the noise at which the density is finite: x e^2 has none at e = 0."""
+    middle = interior_point(noise.support)
+    for point in (middle, middle + sp.S.Half if noise.support == sp.S.Reals else middle):
+        anchor = noise.map.xreplace({noise.variable: point})
+        if not log_density.xreplace({noisy: anchor}).has(sp.zoo, sp.oo, sp.nan, LogAbs(sp.S.Zero)):
+            break
+    return anchor
 
 
 def _log_slope(branch: Branch, noisy: sp.Symbol) -> sp.Expr:
@@ -131,6 +142,8 @@ def from_density(
 ) -> Declaration:
     """The kernel with the (log) density f, given up to a factor without y."""
     f = sp.sympify(f)
+    if isinstance(noisy, sp.IndexedBase):
+        return from_coupled(f, noisy, clean, support, level, log)
     check_symbols(f, clean, level, noisy)
     if noisy not in f.free_symbols:
         raise DeclarationError(

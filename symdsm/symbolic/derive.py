@@ -46,6 +46,7 @@ def level_score(declaration):
     return derivative(declaration.log_density, declaration.level)
 
 
+@singledispatch
 def require_level_score(declaration) -> None:
     if declaration.level is None:
         raise DerivationError(

@@ -17,7 +17,12 @@ __all__ = ["fisher_trace", "is_quadratic", "log_normaliser_derivative"]
 
 
 def is_quadratic(d) -> bool:
-    """Is the log density a quadratic form in y, so that its second derivative is free of y?"""
+    """Is the log density a quadratic form in y: a polynomial whose second derivative is free of y?
+
+    Polynomial first: |y| has a second derivative free of y as well, almost everywhere.
+    """
+    if not _is_polynomial(d.expr, d.noisy):
+        return False
     found = False
     for first in d.score:
         for second in adjoint(first.seed, d.noisy):
