@@ -12,6 +12,9 @@ data's mean):
     fisher            E ||s||^2,  level fisher E (d/du log p)^2, both averaged over the data
 
 t' is t at a second draw for the same x; E[s t'] = 0, and without it w would drown in noise at low levels.
+The tail joins w times the kernel's tail about the data's centre and 1 - w times its tail about the data's box:
+at low levels a network knows nothing outside that box, where the density falls as the kernel does.
+
 w t is the best multiple of the kernel's own score about the data's centre. For Gaussian noise and data of sd
 d it is w = sigma^2 / (d^2 + sigma^2), the spread is d / (sigma sqrt(d^2 + sigma^2)) and scale is sqrt(d^2 +
 sigma^2): exactly the skip and output scales of that paper. Elementwise kernels have one w per entry, coupled
@@ -36,6 +39,8 @@ class Scaling(eqx.Module):
     """The measured scales as smooth functions of the level coordinate; see the module."""
 
     centre: Array
+    low: Array
+    high: Array
     location: Curve
     log_scale: Curve
     log_weight: Curve
@@ -53,12 +58,18 @@ class Scaling(eqx.Module):
         return z * jax.lax.rsqrt(1.0 + (z / self.reach) ** 2)
 
     def tail(self, noise: Noise, y: Array, u: Array) -> Array:
-        """- sum w log p(y | centre; u): the kernel's own tail about the data's centre; scalar."""
-        return -jnp.sum(jnp.exp(self.log_weight(u)) * noise.log_prob_entries(y, self.centre, u))
+        """sum of - w log p(y | centre) + (1 - w) (log p(c | c) - log p(y | c)), c the nearest point of the data's box.
+
+        Both parts bound -log q from below, up to a constant in y: q(y) <= max over x in the box of p(y | x).
+        """
+        w = jnp.exp(self.log_weight(u))
+        c = jnp.clip(y, self.low, self.high)
+        outside = noise.log_prob_entries(c, c, u) - noise.log_prob_entries(y, c, u)
+        return jnp.sum((1.0 - w) * outside - w * noise.log_prob_entries(y, self.centre, u))
 
     def tail_score(self, noise: Noise, y: Array, u: Array) -> Array:
-        """w grad log p(y | centre; u), of y's shape."""
-        return jnp.exp(self.log_weight(u)) * noise.score(y, self.centre, u)
+        """minus the gradient of the tail, of y's shape."""
+        return -jax.grad(self.tail, argnums=1)(noise, y, u)
 
     def gain(self, u: Array) -> Array:
         """Size of the energy that the network adds per unit of its input, mean of spread * scale; scalar."""
@@ -98,6 +109,8 @@ def measure(noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool) -> Scal
     logs = [Curve.through(u, np.log(np.maximum(c, 1e-12)), _DEGREE) for c in columns[1:]]
     return Scaling(
         centre=centre,
+        low=jnp.min(data, axis=0),
+        high=jnp.max(data, axis=0),
         location=Curve.through(u, columns[0], _DEGREE),
         log_scale=logs[0],
         log_weight=logs[1],

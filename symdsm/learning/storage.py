@@ -86,7 +86,8 @@ def load(
         kernel.event_ndim > 0,
         kernel.compile(),
     )
-    scaling = Scaling(jnp.zeros(()), *[blank] * 5, blank if meta["dual"] else None)
+    point = jnp.zeros(())
+    scaling = Scaling(point, point, point, *[blank] * 5, blank if meta["dual"] else None)
     extra = {"EnergyPotential": [blank], "ScorePotential": [], "DenoiserPotential": [blank, blank]}
     template = _POTENTIALS[meta["potential"]](net, noise, scaling, *extra[meta["potential"]])
     potential = files.fill("potential", template, arrays)
