@@ -143,12 +143,20 @@ def _checked(symbolic, slopes, points) -> tuple[sp.Expr, bool] | None:
         return None if symbolic is None else (symbolic, False)
     if symbolic is not None:
         if all(_close(symbolic, p, s) for p, s in zip(points, slopes, strict=True)):
-            return symbolic, False
+            return _one_infinity(symbolic, points), False
     first = slopes[0]
     if all(abs(s - first) < 1e-6 or (abs(s) > 1e6 and s * first > 0) for s in slopes):
         value = sp.oo * sp.sign(first) if abs(first) > 1e6 else sp.nsimplify(sp.Float(first, 8), rational=True)
         return value, True
     return None
+
+
+def _one_infinity(symbolic, points) -> sp.Expr:
+    """oo sign(c) is oo or -oo where c has one sign at all points."""
+    if not (symbolic.is_Mul and symbolic.has(sp.oo, -sp.oo)):
+        return symbolic
+    values = {symbolic.xreplace(_numbers(p)) for p in points}
+    return values.pop() if len(values) == 1 and values <= {sp.oo, -sp.oo} else symbolic
 
 
 def _close(symbolic, point, slope) -> bool:
