@@ -89,7 +89,7 @@ def readable(expr: sp.Expr) -> sp.Expr:
     (SymPy's simplify turns sign(u) u into a Piecewise with 0/0.) Each candidate is tried on numbers.
     """
     expr = plain(expr)
-    if sp.count_ops(expr) > 300:
+    if expr.has(sp.Sum) or sp.count_ops(expr) > 300:
         return expr
     candidates = [expr, sp.factor_terms(expr)]
     if not expr.has(sp.Piecewise) and sp.count_ops(expr) < 60:
