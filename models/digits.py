@@ -20,8 +20,8 @@ from sklearn.model_selection import train_test_split
 import symdsm as sd
 
 LOOKS, SEEN, HIDDEN = 4.0, np.s_[..., :4], np.s_[..., 4:]
-LEVELS, STEPS = sd.geometric(0.1, 7.0), 6000
-CHAINS, DRAWS = 4, 500
+LEVELS, STEPS = sd.geometric(0.3, 7.0), 6000
+CHAINS, DRAWS = 4, 1000
 
 x, sigma = sp.Symbol("x", real=True), sp.Symbol("sigma", positive=True)
 gaussian = sd.Kernel.from_random(st.Normal("y", x, sigma), clean=x, level=sigma)
@@ -30,7 +30,7 @@ i, L = sp.symbols("i L", positive=True)
 speckle = sd.Kernel.from_random(i * st.Gamma("e", L, 1 / L), clean=i)
 
 
-def main(run, held_out=2):
+def main(run, held_out=6):
     digits = load_digits().images + 1.0  # 1 + intensity, made continuous by uniform noise
     digits = digits + np.asarray(jax.random.uniform(run.key("dequantise"), digits.shape))
     train, test = train_test_split(digits, random_state=0)

@@ -49,7 +49,7 @@ def test_trusts_draws_of_the_right_law(fit):
     "bad, verdict, words",
     [
         (tree(good() * 5), "do not trust", "typicality of z"),
-        (tree(good(), track=None), "do not trust", "level travel"),
+        (tree(good(), track=None), "look", "level travel"),
         (tree(good(), track=np.zeros((4, 100))), "do not trust", "level travel"),
         (tree(apart()), "do not trust", "R-hat"),
         (tree(np.repeat(good(draws=4), 100, axis=1)), "do not trust", "ESS bulk"),
