@@ -17,18 +17,11 @@ CASES = (*SYMPY_STATS, *SCIPY_STATS, *NAMED)
 
 FAST = (
     "sympy.stats:Normal",
-    "sympy.stats:StudentT",
     "sympy.stats:Laplace",
     "sympy.stats:Gamma",
-    "sympy.stats:Beta",
     "sympy.stats:VonMises",
-    "sympy.stats:ExGaussian",
-    "sympy.stats:Uniform",
     "sympy.stats:Triangular",
-    "scipy.stats:genlogistic",
-    "scipy.stats:rice",
     "named:logit_normal_by_sigmoid",
-    "named:two_normals",
 )
 
 

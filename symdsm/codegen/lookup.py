@@ -89,11 +89,14 @@ _NODES = {
     nodes.LogExpm1: "special.log_expm1",
     nodes.Log1mExp: "special.log1m_exp",
     nodes.LogAbs: "special.log_abs",
+    nodes.AbsPower: "special.abs_power",
     nodes.Log1p: "jnp.log1p",
     nodes.Expm1: "jnp.expm1",
     nodes.ExpGap: "special.exp_gap",
     nodes.LSE: "special.lse",
     nodes.Softmax: "special.softmax",
+    nodes.SignedLSE: "special.signed_lse",
+    nodes.SignedWeight: "special.signed_weight",
     nodes.LogNdtr: "special.log_ndtr",
     nodes.Mills: "special.mills",
     nodes.MillsGap: "special.mills_gap",
@@ -128,7 +131,16 @@ TABLE: dict[type, str] = {**_ELEMENTARY, **_SPECIAL, **_NODES}
 
 NARY = frozenset({sp.Max, sp.Min})
 
-WHOLE = frozenset({sp.polygamma, nodes.Softmax, nodes.WrappedNormalMoment, nodes.LogBetaIncShape, nodes.LogHyp1F1Shape})
+WHOLE = frozenset(
+    {
+        sp.polygamma,
+        nodes.Softmax,
+        nodes.SignedWeight,
+        nodes.WrappedNormalMoment,
+        nodes.LogBetaIncShape,
+        nodes.LogHyp1F1Shape,
+    }
+)
 
 NEAREST: dict[type, str] = {
     sp.besselj: "besseli or besselk; oscillating Bessel functions are no densities",

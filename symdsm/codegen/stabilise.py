@@ -1,8 +1,12 @@
 """Rewriting for code: the same numbers with fewer roundings.
 
     log(1 + u) -> Log1p(u)        exp(u) - 1 -> Expm1(u)
+    a log v - v - log Gamma(a) and ratios of gamma functions -> codegen/stirling.py
     a long sum of numbers -> its value
     log(...) inside a declared log density -> the stable nodes of symbolic/logs.py
+    c (log y - log x) -> c log(y/x)
+    |u|^b -> AbsPower(u, b), whose derivative is not 0/0 at u = 0
+    k cos u - log I_0(k) -> -2 k sin(u/2)^2 - log (I_0(k) e^-k)
     pieces -> pieces whose unused branches see a harmless argument (safe `where`)
 
 The derivatives of a stabilised log density are again made of stable nodes, so the score is derived after this step.
@@ -10,14 +14,16 @@ The derivatives of a stabilised log density are again made of stable nodes, so t
 
 import sympy as sp
 
+from symdsm.codegen.stirling import stirling
 from symdsm.symbolic.logs import stable_logs
-from symdsm.symbolic.nodes import Expm1, Log1p
+from symdsm.symbolic.nodes import AbsPower, Expm1, Log1p, LogAbs, LogBesselI, LogBesselIe
 
 __all__ = ["stabilise"]
 
 
 def stabilise(expr: sp.Expr) -> sp.Expr:
-    return _walk(stable_logs(expr))
+    expr = stable_logs(expr)
+    return _walk(stirling(expr) if expr.is_Add else expr)
 
 
 def _walk(expr: sp.Basic) -> sp.Basic:
@@ -29,7 +35,41 @@ def _walk(expr: sp.Basic) -> sp.Basic:
         one, rest = expr.args[0].as_coeff_Add()
         if one is sp.S.One:
             return Log1p(rest)
-    return _expm1(_fold(expr)) if expr.is_Add else expr
+    if expr.is_Mul:
+        return sp.Mul(*[_one_log(a) for a in expr.args])
+    if expr.is_Pow and not expr.exp.is_number and expr.base.has(sp.Abs):
+        return _abs_power(expr)
+    return _expm1(_fold(_wave(expr))) if expr.is_Add else expr
+
+
+def _one_log(expr: sp.Expr) -> sp.Expr:
+    """log y - log x -> log(y/x) in a factor: near y = x only the quotient keeps its digits."""
+    if not expr.is_Add or len(expr.args) != 2:
+        return expr
+    minus = next((a for a in expr.args if isinstance(-a, sp.log) and (-a).args[0].is_Symbol), None)
+    plus = sp.Add(*[a for a in expr.args if a is not minus])
+    if minus is None or not isinstance(plus, (sp.log, LogAbs)) or plus.args[0].is_number:
+        return expr
+    return plus.func(plus.args[0] / (-minus).args[0])
+
+
+def _abs_power(expr: sp.Pow) -> sp.Expr:
+    factors = sp.Mul.make_args(expr.base)
+    signed = [f.args[0] if isinstance(f, sp.Abs) else f for f in factors]
+    known = all(isinstance(f, sp.Abs) or f.is_positive for f in factors)
+    return AbsPower(sp.Mul(*signed), expr.exp) if known else expr
+
+
+def _wave(expr: sp.Add) -> sp.Expr:
+    """k cos u - log I_nu(k) without the k that cancels between the two."""
+    for term in expr.args:
+        if isinstance(-term, LogBesselI):
+            nu, k = (-term).args
+            waves = [t / k for t in expr.args if isinstance(t / k, sp.cos)] if k.is_positive else []
+            if waves:
+                half = sp.sin(waves[0].args[0] / 2)
+                return expr - term - k * waves[0] - LogBesselIe(nu, k) - 2 * k * half**2
+    return expr
 
 
 def _fold(expr: sp.Add) -> sp.Expr:

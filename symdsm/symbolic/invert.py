@@ -37,9 +37,7 @@ def invert(g: sp.Expr, noise: sp.Symbol, noisy: sp.Symbol) -> tuple[Branch, ...]
     """All e with g(e) = noisy, each with its condition (a SymPy Boolean)."""
     refused = g.atoms(sp.Max, sp.Min, sp.sign, sp.floor, sp.ceiling, sp.Heaviside)
     if any(f.has(noise) for f in refused):
-        raise _refusal(
-            g, "a function with flat or broken pieces: the noisy value would have atoms, not a density"
-        )
+        raise _refusal(g, "a function with flat or broken pieces: the noisy value would have atoms, not a density")
     return tuple(b for b in _peel(g, noise, noisy, sp.true) if b.condition is not sp.false)
 
 
@@ -88,9 +86,7 @@ def _undo(g, u, v):
         return [(sp.acosh(v), valid)] + ([] if u.is_nonnegative else [(-sp.acosh(v), valid)])
     rule = _INVERSES.get(g.func)
     if rule is None:
-        raise _refusal(
-            g, f"an application of {g.func.__name__}, which has no single inverse on the whole range"
-        )
+        raise _refusal(g, f"an application of {g.func.__name__}, which has no single inverse on the whole range")
     return [rule(v)]
 
 
@@ -157,12 +153,7 @@ def _peel_polynomial(g, e, v, condition):
         t = sp.Symbol("_t", real=True)
         polynomial = sp.expand(sp.together(g).xreplace({inner: t}))
         numerator, _ = sp.fraction(sp.together(polynomial - v))
-        if (
-            numerator.has(e)
-            or not numerator.is_polynomial(t)
-            or denominator.has(t)
-            and denominator.is_constant()
-        ):
+        if numerator.has(e) or not numerator.is_polynomial(t) or denominator.has(t) and denominator.is_constant():
             continue
         coefficients = sp.Poly(numerator, t).all_coeffs()
         if len(coefficients) == 2:

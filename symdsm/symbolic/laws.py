@@ -18,6 +18,7 @@ import sympy as sp
 from sympy import Abs, Interval, S, exp, log, loggamma, oo, pi, sqrt
 
 from symdsm.symbolic.nodes import (
+    AbsPower,
     ExpGap,
     Log1mExp,
     LogAbs,
@@ -176,7 +177,7 @@ def _inverse_gaussian(mean, shape):
 
 
 def _noncentral_beta(a, b, lam):
-    density = (a - 1) * log(r) + (b - 1) * log(1 - r) - _log_beta(a, b) - lam / 2 + LogHyp1F1(a + b, a, lam * r / 2)
+    density = _beta_density(a, b) - lam / 2 + LogHyp1F1(a + b, a, lam * r / 2)
     count = _draw("poisson", lam / 2, slot=1)
     return _half(r, density, _draw("beta", a + count, b), UNIT)
 
@@ -228,7 +229,7 @@ LAWS = {
     "ExGaussian": _ex_gaussian,
     "Exponential": lambda rate: _exponential(r / rate),
     "ExponentialPower": lambda mu, a, b: _line(
-        mu + a * z, log(b) - log(2) - loggamma(1 / b) - Abs(z) ** b, _draw("generalized_normal", b)
+        mu + a * z, log(b) - log(2) - loggamma(1 / b) - AbsPower(z, b), _draw("generalized_normal", b)
     ),
     "FDistribution": lambda d1, d2: _log_ratio(d2 / d1 * exp(z), d1 / 2, d2 / 2),
     "FisherZ": lambda d1, d2: _log_ratio(z / 2 + log(d2 / d1) / 2, d1 / 2, d2 / 2),

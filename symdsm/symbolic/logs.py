@@ -6,6 +6,7 @@ stable form that is written down once, here, instead of being hoped for from a s
     log e^u = u                     log |b|^p = p log|b|               log (1 + e^u) = Softplus(u)
     log (1 - e^u) = Log1mExp(u)     log (e^u - 1) = LogExpm1(u)        log cosh u = LogCosh(u)
     log erfc u = log 2 + LogNdtr(-sqrt(2) u)                          log (sum of positive e^..) = LSE(..)
+    log |sum of c e^u| = SignedLSE(c, u, ..) where a sign is not known
     log I_nu(z) = LogBesselI        log K_nu(z) = LogBesselK           log Gamma(z) = loggamma(z)
 
 Condition: the whole expression is positive where it is used. The absolute values are then exact, because the
@@ -24,6 +25,7 @@ from symdsm.symbolic.nodes import (
     LogExpm1,
     LogNdtr,
     LogSinh,
+    SignedLSE,
     Softplus,
 )
 
@@ -83,9 +85,50 @@ def _log_of_sum(f: sp.Add) -> sp.Expr:
                 return sp.log(2) + LogNdtr(root if candidate is other else -root)
             if _is_power(candidate):
                 return log_of(sign, exact_log(candidate))
-    if any(term.has(sp.exp) or _is_power(term) for term in f.args) and all(t.is_positive for t in f.args):
-        return LSE(*[exact_log(term) for term in f.args])
+    known = _two_minus_erfc(f) or _one_plus_wave(f)
+    if known is not None:
+        return known
+    if any(term.has(sp.exp) or _is_power(term) for term in f.args):
+        if all(t.is_positive for t in f.args):
+            return LSE(*[exact_log(term) for term in f.args])
+        return SignedLSE(*[part for term in f.args for part in _signed(term)])
     return sp.log(f) if f.is_positive else LogAbs(f)
+
+
+def _two_minus_erfc(f: sp.Add) -> sp.Expr | None:
+    """log (2 - erfc u) = log erfc(-u), which SymPy writes the other way round; times a constant."""
+    if len(f.args) != 2:
+        return None
+    two, other = f.args
+    c, function = other.as_coeff_Mul()
+    if isinstance(function, sp.erfc) and two == -2 * c:
+        return exact_log(-c) + sp.log(2) + LogNdtr(sp.sqrt(2) * function.args[0])
+    return None
+
+
+def _one_plus_wave(f: sp.Add) -> sp.Expr | None:
+    """log(1 +- cos u) by half angles; log(1 + tanh t) = log 2 - Softplus(-2t), u/sqrt(c + u^2) being such a tanh."""
+    one, wave = f.as_coeff_Add()
+    if one is not sp.S.One or wave.is_Add:
+        return None
+    sign, inner = wave.as_coeff_Mul()
+    if isinstance(inner, sp.cos) and sign in (1, -1):
+        return sp.log(2) + 2 * LogAbs((sp.cos if sign == 1 else sp.sin)(inner.args[0] / 2))
+    if isinstance(inner, sp.tanh) and sign in (1, -1):
+        return sp.log(2) - Softplus(-2 * sign * inner.args[0])
+    roots = [p for p in sp.Mul.make_args(wave) if p.is_Pow and p.exp == -sp.S.Half]
+    if len(roots) != 1:
+        return None
+    u = wave / roots[0]
+    c = sp.expand(roots[0].base - u**2)
+    return sp.log(2) - Softplus(-2 * sp.asinh(u / sp.sqrt(c))) if c.is_positive else None
+
+
+def _signed(term: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """(c, u) with term = c e^u; c gathers the factors whose sign is not known."""
+    positive = [a for a in sp.Mul.make_args(term) if a.is_positive]
+    rest = sp.Mul(*[a for a in sp.Mul.make_args(term) if not a.is_positive])
+    return rest, exact_log(sp.Mul(*positive))
 
 
 def _is_power(term: sp.Expr) -> bool:

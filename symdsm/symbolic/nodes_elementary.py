@@ -1,11 +1,14 @@
 """Nodes of elementary functions: logs and exponentials that lose digits when written out.
 
     Softplus(u) = log(1 + exp u)        Sigmoid(u) = 1 / (1 + exp(-u))
+    AbsPower(u, b) = |u|^b, also at u = 0
     LogCosh(u), LogSinh(u)              LogExpm1(u) = log(exp u - 1), u > 0
     Log1mExp(u) = log(1 - exp u), u < 0 LogAbs(u) = log |u|
     Log1p(u) = log(1 + u)               Expm1(u) = exp(u) - 1
     LSE(a, b, ..) = log(exp a + exp b + ..)
     Softmax(k, a, b, ..) = exp(a_k - LSE(a, b, ..)), k counted from 0
+    SignedLSE(c, a, d, b, ..) = log |c exp a + d exp b + ..|
+    SignedWeight(k, c, a, d, b, ..) = exp(a_k) / (c exp a + d exp b + ..)
 
 Their derivatives are textbook rules. SymPy has no log1p and no expm1, and it rewrites sqrt(u**2) and log(u**2) in
 ways that are complex left of zero; LogAbs is real on both sides, and its derivative is 1/u on both.
@@ -19,6 +22,7 @@ from symdsm.symbolic.nodes_base import Node
 
 __all__ = [
     "LSE",
+    "AbsPower",
     "ExpGap",
     "Expm1",
     "Log1mExp",
@@ -28,6 +32,8 @@ __all__ = [
     "LogExpm1",
     "LogSinh",
     "Sigmoid",
+    "SignedLSE",
+    "SignedWeight",
     "Softmax",
     "Softplus",
 ]
@@ -197,6 +203,37 @@ class LogAbs(Node):
         return rf"\log\left|{u}\right|"
 
 
+class AbsPower(Node):
+    """|u|^b for b > 0; derivative b |u|^(b-1) sign u, which is not 0/0 at u = 0 as b |u|^b / u is."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, u, b):
+        if b.is_zero:
+            return sp.S.One
+        if b.is_number or u.is_positive:
+            return sp.Abs(u) ** b
+        return cls(-u, b) if u.could_extract_minus_sign() else None
+
+    def _eval_is_nonnegative(self):
+        return self._eval_is_real()
+
+    @staticmethod
+    def numeric(u, b):
+        return mpmath.power(abs(u), b)
+
+    def as_plain(self):
+        return sp.Abs(self.args[0]) ** self.args[1]
+
+    def fdiff(self, argindex=1):
+        u, b = self.args
+        return b * AbsPower(u, b - 1) * sp.sign(u) if argindex == 1 else self * LogAbs(u)
+
+    def tex(self, u, b):
+        return rf"\left|{u}\right|^{{{b}}}"
+
+
 class Log1p(Node):
     """log(1 + u) for u > -1; derivative 1/(1 + u)."""
 
@@ -325,3 +362,52 @@ class Softmax(Node):
     def tex(self, k, *args):
         total = " + ".join(f"e^{{{a}}}" for a in args)
         return rf"\frac{{e^{{{args[int(k)]}}}}}{{{total}}}"
+
+
+def _pairs(args):
+    return list(zip(args[::2], args[1::2], strict=True))
+
+
+class SignedLSE(Node):
+    """log |c_1 exp u_1 + c_2 exp u_2 + ..|; derivative in c_k: SignedWeight(k - 1, ..), in u_k: c_k times that."""
+
+    @staticmethod
+    def numeric(*args):
+        top = max(u for _, u in _pairs(args))
+        return top + mpmath.log(abs(sum(c * mpmath.exp(u - top) for c, u in _pairs(args))))
+
+    def as_plain(self):
+        return sp.log(sp.Abs(sp.Add(*(c * sp.exp(u) for c, u in _pairs(self.args)))))
+
+    def fdiff(self, argindex=1):
+        k, in_exponent = divmod(argindex - 1, 2)
+        weight = SignedWeight(k, *self.args)
+        return self.args[2 * k] * weight if in_exponent else weight
+
+    def tex(self, *args):
+        return r"\log\left|" + " + ".join(rf"({c}) e^{{{u}}}" for c, u in _pairs(args)) + r"\right|"
+
+
+class SignedWeight(Node):
+    """exp(u_k) / (c_1 exp u_1 + c_2 exp u_2 + ..), k a whole number counted from 0."""
+
+    @staticmethod
+    def numeric(k, *args):
+        top = max(u for _, u in _pairs(args))
+        return mpmath.exp(args[2 * int(k) + 1] - top) / sum(c * mpmath.exp(u - top) for c, u in _pairs(args))
+
+    def as_plain(self):
+        k, *args = self.args
+        return sp.exp(args[2 * int(k) + 1]) / sp.Add(*(c * sp.exp(u) for c, u in _pairs(args)))
+
+    def fdiff(self, argindex=1):
+        if argindex == 1:
+            raise ArgumentIndexError(self, argindex)
+        k, *args = self.args
+        j, in_exponent = divmod(argindex - 2, 2)
+        other = SignedWeight(j, *args)
+        return self * (int(k == j) - args[2 * j] * other) if in_exponent else -self * other
+
+    def tex(self, k, *args):
+        total = " + ".join(rf"({c}) e^{{{u}}}" for c, u in _pairs(args))
+        return rf"\frac{{e^{{{args[2 * int(k) + 1]}}}}}{{{total}}}"

@@ -43,8 +43,7 @@ def find_normaliser(declaration):
 
     Raises DeclarationError for a density that is negative somewhere, or whose integral is infinite or zero.
     """
-    points = probes(declaration, 2)
-    _check_sign(declaration, points)
+    points = _nowhere_negative(declaration, probes(declaration, 2))
     reduction = reduce_to_noise(declaration)
     values = [_mass(declaration.log_density, declaration.noisy, declaration.support, p) for p in points]
     _check_mass(declaration, points, values)
@@ -89,11 +88,7 @@ def _log_z(declaration, reduction, known) -> sp.Expr | None:
 
 def _is_one_for_small_parameters(declaration) -> bool:
     """A normalised formula whose parameters must lie in (0, 1), a condition that symbols cannot state."""
-    rng = random.Random(4)
-    points = [
-        {q: v if q == declaration.clean or v < 0 else rng.uniform(0.1, 0.9) for q, v in p.items()}
-        for p in probes(declaration, 2, seed=4)
-    ]
+    points = _small_parameters(declaration, 0.9)
     values = [_mass(declaration.log_density, declaration.noisy, declaration.support, p) for p in points]
     return bool(values) and all(v is not None and abs(v - 1) < _TOLERANCE for v in values)
 
@@ -128,28 +123,54 @@ def _mass(log_density, variable, support, point):
     return None if total is None else total[0] * mpmath.exp(numeric(rest, [])())
 
 
-def _check_sign(declaration, points) -> None:
+def _nowhere_negative(declaration, points) -> list[dict]:
+    """The points at which the density is not negative; smaller parameters are tried before it is refused.
+
+    (A wrapped Cauchy law needs r < 1, which the assumptions of a symbol cannot say.)
+    """
     kind, f, *_, log = declaration.source
     if kind != "density" or log:
-        return
+        return points
+    bad = [_negative_at(declaration, f, p) for p in points]
+    for most in (0.9, 0.4):
+        if None in bad or not bad:
+            break
+        more = _small_parameters(declaration, most)
+        points, bad = points + more, bad + [_negative_at(declaration, f, p) for p in more]
+    good = [p for p, b in zip(points, bad, strict=True) if b is None]
+    if bad and not good:
+        y, number = bad[0]
+        shown = ", ".join(f"{s} = {v:.3g}" for s, v in [(declaration.noisy, y), *points[0].items()])
+        raise DeclarationError(
+            given=f"a density that is negative: {f} is {number:.3g} at {shown}",
+            expected="a density that is nowhere negative on its support",
+            fix="pass log=True if this is a log density, or a support on which it is positive",
+        )
+    return good
+
+
+def _small_parameters(declaration, most) -> list[dict]:
+    rng = random.Random(4)
+    return [
+        {q: v if q == declaration.clean or v < 0 else rng.uniform(0.1, most) for q, v in p.items()}
+        for p in probes(declaration, 2, seed=4)
+    ]
+
+
+def _negative_at(declaration, f, point) -> tuple[float, float] | None:
+    """(y, f(y)) at some y where f is negative, or None."""
     y = declaration.noisy
-    real_y = sp.Symbol(y.name, real=True)
-    value = numeric(f, [y, *points[0]]) if points else None
-    inside = numeric(declaration.inside, [real_y, *points[0]]) if points else None
-    for p in points:
-        for k in range(1, 24):
-            at = _spread(k / 24, declaration.support, p)
-            try:
-                number = value(at, *p.values()) if inside(at, *p.values()) else 0
-            except (ArithmeticError, ValueError, TypeError):
-                continue
-            if mpmath.re(number) < 0:
-                shown = ", ".join(f"{s} = {v:.3g}" for s, v in [(y, float(at)), *p.items()])
-                raise DeclarationError(
-                    given=f"a density that is negative: {f} is {float(mpmath.re(number)):.3g} at {shown}",
-                    expected="a density that is nowhere negative on its support",
-                    fix="pass log=True if this is a log density, or a support on which it is positive",
-                )
+    value = numeric(f, [y, *point])
+    inside = numeric(declaration.inside, [sp.Symbol(y.name, real=True), *point])
+    for k in range(1, 24):
+        at = _spread(k / 24, declaration.support, point)
+        try:
+            number = value(at, *point.values()) if inside(at, *point.values()) else 0
+        except (ArithmeticError, ValueError, TypeError):
+            continue
+        if mpmath.re(number) < 0:
+            return float(at), float(mpmath.re(number))
+    return None
 
 
 def _spread(q, support, point):

@@ -16,7 +16,7 @@ from functools import cache
 import mpmath
 import sympy as sp
 
-from symdsm.symbolic.nodes import LogAbs
+from symdsm.symbolic.kinks import kinks
 from symdsm.symbolic.probe import numeric
 
 __all__ = ["DIGITS", "break_points", "integrals"]
@@ -125,16 +125,8 @@ def _both_ways(terms, step, start):
 
 def break_points(expr: sp.Expr, variable: sp.Symbol, point: dict, low, high) -> list:
     """low, the places between low and high where expr kinks or jumps, high; as numbers at `point`."""
-    places = set()
-    for atom in expr.atoms(sp.Abs, sp.sign, LogAbs, sp.Max, sp.Min):
-        arguments = atom.args if len(atom.args) == 1 else [atom.args[0] - a for a in atom.args[1:]]
-        places |= {r for a in arguments for r in _roots(a, variable)}
-    for piecewise in expr.atoms(sp.Piecewise):
-        for _, condition in piecewise.args:
-            relations = condition.atoms(sp.core.relational.Relational)
-            places |= {r for c in relations for r in _roots(c.lhs - c.rhs, variable)}
     numbers = set()
-    for place in places:
+    for place in kinks(expr, variable):
         try:
             value = mpmath.mpmathify(numeric(place, list(point))(*point.values()))
         except _TROUBLE:
@@ -142,15 +134,3 @@ def break_points(expr: sp.Expr, variable: sp.Symbol, point: dict, low, high) -> 
         if mpmath.im(value) == 0 and low < value < high:
             numbers.add(mpmath.re(value))
     return [low, *sorted(numbers), high]
-
-
-def _roots(a: sp.Expr, variable: sp.Symbol):
-    """The roots of a polynomial of low degree in the variable, or in the inner function it depends on."""
-    if variable not in a.free_symbols:
-        return []
-    try:
-        return list(sp.roots(sp.Poly(a, variable))) if sp.Poly(a, variable).degree() <= 2 else []
-    except (sp.PolynomialError, NotImplementedError):
-        root = sp.Wild("root", exclude=[variable])
-        found = a.match(sp.log(variable) - root)
-        return [sp.exp(found[root])] if found else []

@@ -97,11 +97,7 @@ def check_distribution(distribution, clean: sp.Symbol) -> None:
         value = arguments[key]
         undecided = value.is_Symbol and value.is_positive is None and value != clean
         if undecided or value.is_nonpositive:
-            shown = (
-                f"{value} without an assumption about its sign"
-                if undecided
-                else f"{value}, which is not positive"
-            )
+            shown = f"{value} without an assumption about its sign" if undecided else f"{value}, which is not positive"
             raise DeclarationError(
                 given=f"{name} with {key} = {shown}",
                 expected=f"{key} > 0",

@@ -24,6 +24,7 @@ from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.derive import derivative, noise_targets
 from symdsm.symbolic.exponents import Approach, exponents, limit_at, settle_signs
 from symdsm.symbolic.findings import Finding, Regularity, tidy_boolean
+from symdsm.symbolic.kinks import kinks
 from symdsm.symbolic.logs import exact_log
 from symdsm.symbolic.nodes import plain
 from symdsm.symbolic.probe import probes
@@ -182,18 +183,19 @@ def _settled(expr, view, approach):
 
 
 def _singular_points(view) -> list[sp.Expr]:
-    variable, found = view.variable, set()
-    expr = plain(view.log_density)
-    arguments = [a.args[0] for a in expr.atoms(sp.Abs, sp.sign) if a.has(variable)]
-    for piece in expr.atoms(sp.Piecewise):
-        for _, condition in piece.args:
-            arguments += [c.lhs - c.rhs for c in condition.atoms(sp.core.relational.Relational) if c.has(variable)]
-    for u in arguments:
-        numerator = sp.fraction(sp.together(u))[0]
-        if numerator.is_polynomial(variable) and sp.degree(numerator, variable) == 1:
-            found.add(sp.simplify(sp.solve(numerator, variable)[0]))
-    ends = {view.support.start, view.support.end} if isinstance(view.support, sp.Interval) else set()
-    return sorted((p for p in found if p not in ends), key=sp.default_sort_key)
+    found = {sp.simplify(place) for place in kinks(plain(view.log_density), view.variable)}
+    return sorted((p for p in found if _lies_inside(p, view)), key=sp.default_sort_key)
+
+
+def _lies_inside(place, view) -> bool:
+    """Real, and strictly inside the support, at some admissible parameters."""
+    low, high = (view.support.start, view.support.end) if isinstance(view.support, sp.Interval) else (-sp.oo, sp.oo)
+    for point in view.points:
+        put = {s: sp.Float(v, 30) for s, v in point.items()}
+        value, least, most = (e.xreplace(put).evalf(20) for e in (place, low, high))
+        if value.is_real and least + 1e-12 < value < most - 1e-12:
+            return True
+    return not view.points
 
 
 def _variance(declaration, view) -> list[Finding]:

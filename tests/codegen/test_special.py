@@ -46,6 +46,9 @@ CASES = [
     (N.LogExpm1, (), grid(HALF), 1, 1e-15, 4e-7),
     (N.Log1mExp, (), grid(-HALF), 0, 1e-15, 4e-7),
     (N.LogAbs, (), grid(LINE), 1, 1e-15, 4e-7),
+    (N.AbsPower, (), grid([-1.004, -0.3, 0.997, 2.5], [0.4, 1.6, 40, 400]), 0, 1e-13, 6e-5),
+    (N.SignedLSE, (), grid([0.7], [-300, 0, 200], [-0.4, 0.3], [-310, 150]), 1, 1e-14, 4e-6),
+    (N.SignedWeight, (1,), grid([0.7], [-300, 0, 200], [-0.4, 0.3], [-310, 150]), 0, 1e-14, 1e-5),
     (N.ExpGap, (), grid(LINE[np.abs(LINE) < 80]), 0, 1e-15, 4e-7),
     (N.LogNdtr, (), grid(LINE), 0, 2e-15, 8e-7),
     (N.Mills, (), grid(LINE), 0, 2e-15, 8e-7),
@@ -200,6 +203,11 @@ def test_lse_and_softmax_survive_empty_mixtures():
     assert jax.grad(special.lse)(minus, minus) == 0
     assert special.softmax(0, minus, minus) == 0
     assert special.lse(jnp.float32(1e4), jnp.float32(1e4)) == pytest.approx(1e4 + np.log(2))
+
+
+def test_powers_of_the_absolute_value_are_smooth_at_zero():
+    in_u, in_b = jax.grad(special.abs_power, (0, 1))(jnp.float32(0), jnp.float32(400))
+    assert in_u == in_b == 0
 
 
 def test_huge_orders_agree_with_the_leading_expansion():

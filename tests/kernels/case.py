@@ -19,7 +19,9 @@ NEAR_EDGE = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`params` are ordinary values and `large` is what replaces them for large shapes (None: no shape)."""
+    """`params` are ordinary values and `large` is what replaces them for large shapes (None: no shape).
+
+    `periodic`: the kernel repeats along the whole line, so that no angle lies outside."""
 
     name: str
     group: Literal["sympy.stats", "scipy.stats", "named"]
@@ -33,6 +35,7 @@ class Case:
     large: dict[str, float] | None = None
     level: str | None = None
     circular: bool = False
+    periodic: bool = False
     notes: str = field(default="", compare=False)
 
     def values(self, shapes: str = "ordinary") -> dict[str, float]:
@@ -58,7 +61,9 @@ class Case:
         return found
 
     def outside(self, params) -> list[tuple[float, float]]:
-        """Points beyond the finite edges, near and far; none on a line."""
+        """Points beyond the finite edges, near and far; none on a line, nor for a kernel that repeats along it."""
+        if self.periodic:
+            return []
         found = []
         for x in self.clean:
             (low, high), (_, iqr) = self.edges(x, params), self.spread(x, params)

@@ -17,6 +17,7 @@ LINE = (-1.3, 0.4, 7.5)
 HALF_LINE = (0.3, 1.0, 12.0)
 UNIT = (0.2, 0.5, 0.9)
 CIRCLE = (2.0, 3.0, 4.5)
+TURNS = "a real angle lies nowhere outside the circle: the kernel repeats along the line"
 
 CLEAN = {
     LINE: sp.Symbol("x", real=True),
@@ -106,6 +107,8 @@ def parameter(name, noise, theta, clean=HALF_LINE, large=None, level=None, **par
         large=large,
         level=level,
         circular=clean is CIRCLE,
+        periodic=clean is CIRCLE,
+        notes=TURNS if clean is CIRCLE else "",
         oracle=lambda y, x, p: family.log_density(y, *theta(x, p)),
         support=lambda x, p: family.support(*theta(x, p)),
         law=lambda x, p: family.law(*map(float, theta(mpf(x), exactly(p)))),

@@ -10,6 +10,7 @@ or n are Python integers.
 from .bessel_i import bessel_i, bessel_i_gap, bessel_i_ratio, log_bessel_i, log_bessel_i_order, log_bessel_ie
 from .bessel_k import bessel_k, bessel_k_ratio, log_bessel_k, log_bessel_k_order, log_bessel_ke
 from .elementary import (
+    abs_power,
     acot,
     acoth,
     acsc,
@@ -31,6 +32,8 @@ from .elementary import (
     sec,
     sech,
     sigmoid,
+    signed_lse,
+    signed_weight,
     sinc,
     softmax,
     softplus,
@@ -54,6 +57,7 @@ from .wrapped import log_wrapped_normal, wrapped_normal_moment
 from .writing import source
 
 __all__ = [
+    "abs_power",
     "acot",
     "acoth",
     "acsc",
@@ -112,6 +116,8 @@ __all__ = [
     "sec",
     "sech",
     "sigmoid",
+    "signed_lse",
+    "signed_weight",
     "sinc",
     "softmax",
     "softplus",

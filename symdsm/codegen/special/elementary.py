@@ -66,6 +66,15 @@ def log_abs(u):
     return jnp.log(jnp.abs(u))
 
 
+@differentiable(
+    lambda out, u, b: b * jnp.abs(u) ** (b - 1.0) * jnp.sign(u),
+    lambda out, u, b: out * jnp.log(jnp.where(u == 0, 1.0, jnp.abs(u))),
+)
+def abs_power(u, b):
+    """|u|^b."""
+    return jnp.abs(u) ** b
+
+
 def lse(*args):
     """log(exp a + exp b + ..); minus infinity, with gradient zero, when all arguments are."""
     top = _finite_maximum(args)
@@ -79,6 +88,19 @@ def softmax(k, *args):
     top = _finite_maximum(args)
     total = sum(jnp.exp(a - top) for a in args)
     return jnp.exp(args[k] - top) / jnp.where(total == 0, 1.0, total)
+
+
+def signed_lse(*args):
+    """log |c_1 exp u_1 + c_2 exp u_2 + ..| of c_1, u_1, c_2, u_2, .."""
+    top = _finite_maximum(args[1::2])
+    return top + jnp.log(jnp.abs(sum(c * jnp.exp(u - top) for c, u in zip(args[::2], args[1::2], strict=True))))
+
+
+def signed_weight(k, *args):
+    """exp(u_k) / (c_1 exp u_1 + c_2 exp u_2 + ..), k a Python integer counted from 0."""
+    top = _finite_maximum(args[1::2])
+    total = sum(c * jnp.exp(u - top) for c, u in zip(args[::2], args[1::2], strict=True))
+    return jnp.exp(args[2 * k + 1] - top) / total
 
 
 def _finite_maximum(args):
