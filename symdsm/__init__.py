@@ -8,6 +8,7 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from symdsm import families as families
     from symdsm.diagnostics.diagnose import Diagnosis as Diagnosis
     from symdsm.diagnostics.diagnose import diagnose as diagnose
     from symdsm.inference.handlers import noise_level as noise_level
@@ -40,10 +41,14 @@ _HOME = {
     "uniform": "learning.levels",
 }
 
-__all__ = ["__version__", *_HOME]
+_MODULES = ("families",)
+
+__all__ = ["__version__", *_HOME, *_MODULES]
 
 
 def __getattr__(name: str):
+    if name in _MODULES:
+        return _import_module(f"symdsm.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'symdsm' has no attribute {name!r}; it has {', '.join(__all__)}")
     value = getattr(_import_module(f"symdsm.{_HOME[name]}"), name)

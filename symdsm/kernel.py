@@ -9,21 +9,33 @@
 A kernel holds a declaration and asks the rooms; it derives nothing itself.
 """
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sympy as sp
+from sympy.stats.rv import RandomSymbol
 
+from symdsm.arguments import admissible_values, check_declared, check_scalar
 from symdsm.codegen.build import build_program, write_module
 from symdsm.codegen.program import Program
+from symdsm.describe import latex, one_line
 from symdsm.errors import DeclarationError
 from symdsm.symbolic import constructors, derive
+from symdsm.symbolic.circular import from_circular_density
 from symdsm.symbolic.coupled import CoupledDeclaration
 from symdsm.symbolic.declaration import Declaration
+from symdsm.symbolic.information import fisher_information
+from symdsm.symbolic.meaning import outline, same
 from symdsm.symbolic.nodes import plain
 from symdsm.symbolic.product import product
 from symdsm.symbolic.regularity import Regularity, check_regularity
 from symdsm.symbolic.serialise import digest, dumps, loads
+from symdsm.symbolic.sources import replaced
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Kernel", "load"]
 
@@ -51,19 +63,24 @@ class Kernel:
         `st.Normal("y", x, s)`, `x*st.Gamma("e", L, 1/L)` and `x + s*st.StudentT("z", nu)` are examples. The change
         of variables is solved symbolically, every branch counted. Raises DeclarationError.
         """
+        check_declared(expr, level, clean=clean)
         names, (expr, clean, level) = _as_real(expr, clean, level)
         return cls(constructors.from_random(expr, clean, level), names)
 
     @classmethod
-    def from_density(cls, f, noisy, clean, support=None, level=None, log: bool = False) -> "Kernel":
+    def from_density(cls, f, noisy, clean, support=None, level=None, log: bool = False, period=None) -> "Kernel":
         """The kernel with density f, or log density f when log=True; f may miss any factor without y.
 
-        `support` is a SymPy Set that may contain x; without it the noisy symbol's assumptions decide. Raises
+        `support` is a SymPy Set that may contain x; without it the noisy symbol's assumptions decide. `period`
+        says that y is an angle: f has this period in y and mass one on it, and y may be any real number. Raises
         DeclarationError.
         """
+        check_declared(f, level, noisy=noisy, clean=clean)
         if isinstance(noisy, sp.IndexedBase):
             return cls(constructors.from_density(f, noisy, clean, support, level, log))
         names, (f, noisy, clean, support, level) = _as_real(f, noisy, clean, support, level)
+        if period is not None:
+            return cls(from_circular_density(f, noisy, clean, support, level, log, period), names)
         return cls(constructors.from_density(f, noisy, clean, support, level, log), names)
 
     @classmethod
@@ -80,25 +97,42 @@ class Kernel:
     @classmethod
     def product(cls, blocks: "dict[str, Kernel]") -> "Kernel":
         """Independent blocks; clean and noisy values are dicts of arrays. Raises DeclarationError."""
+        check_scalar(blocks, "a product")
         source = ("product", {name: kernel._declaration.source for name, kernel in blocks.items()})
-        return cls(product({name: kernel._declaration for name, kernel in blocks.items()}, source))
+        names = {real: s for kernel in blocks.values() for real, s in kernel._names.items()}
+        return cls(product({name: kernel._declaration for name, kernel in blocks.items()}, source), names)
 
     @classmethod
     def mixture(cls, parts: "dict[Kernel, sp.Expr]") -> "Kernel":
         """sum_k w_k p_k(y | x); weights are SymPy expressions that add to one. Raises DeclarationError."""
-        total = sp.simplify(sp.Add(*map(sp.sympify, parts.values())))
-        if total != 1 or not parts:
+        check_scalar({str(k): part for k, part in enumerate(parts)}, "a mixture")
+        names, weights = _as_real(*map(sp.sympify, parts.values()))
+        total = sp.cancel(sp.together(sp.Add(*weights)))
+        if total != 1:
             raise DeclarationError(
                 given=f"weights that add to {total}",
                 expected="weights that add to 1",
                 fix="use w and 1 - w, say",
             )
-        pairs = tuple((kernel._declaration, sp.sympify(w)) for kernel, w in parts.items())
-        return cls(constructors.mixture(pairs))
+        pairs = tuple((kernel._declaration, w) for kernel, w in zip(parts, weights, strict=True))
+        for kernel in parts:
+            names |= kernel._names
+        return cls(constructors.mixture(pairs), names)
 
     def change(self, transform, clean: bool = False) -> "Kernel":
         """The same noise in the coordinate u = transform(y); with clean=True the clean value moves as well."""
+        check_scalar({"kernel": self}, "a change of coordinate")
         return Kernel(constructors.change(self._declaration, transform, clean), self._names)
+
+    def subs(self, values: dict[sp.Symbol, sp.Expr]) -> "Kernel":
+        """The kernel with parameters replaced by numbers or expressions; derived anew.
+
+        A level that is replaced stays the level when one symbol takes its place. An expression may hold the clean
+        symbol: sigma -> a*x makes the noise relative. Raises ParameterError for what is no parameter, or a value
+        that the parameter's assumptions exclude.
+        """
+        put = admissible_values(self, values)
+        return _from_source(replaced(replaced(self._declaration.source, self._names), put))
 
     def _public(self, expr):
         if isinstance(expr, dict):
@@ -106,6 +140,19 @@ class Kernel:
         if isinstance(expr, sp.MatrixBase):
             return expr.applyfunc(self._public)
         return plain(expr).xreplace(self._names) if isinstance(expr, sp.Expr) else expr.xreplace(self._names)
+
+    @property
+    def blocks(self) -> "dict[str, Kernel]":
+        """The kernels of a product by name; empty for other kernels."""
+        return {n: Kernel(d, self._names) for n, d in getattr(self._declaration, "blocks", ())}
+
+    @property
+    def moments(self) -> tuple[sp.Matrix, sp.Matrix] | None:
+        """Mean and covariance of a vector SDE's transition kernel; None for other kernels."""
+        law = getattr(self._declaration, "transition", None)
+        if law is None or not self.event_ndim:
+            return None
+        return self._read(law.mean), self._read(law.covariance)
 
     @property
     def noisy(self):
@@ -167,6 +214,14 @@ class Kernel:
     def _regularity(self) -> Regularity:
         return check_regularity(self._declaration)
 
+    def fisher_information(self) -> sp.Expr | None:
+        """E[score^2 | x], SymPy, oo where it is infinite; None when no closed form is known, and check() says why."""
+        found = fisher_information(self._declaration)
+        if found.expr is None:
+            self._regularity = replace(self._regularity, notes=(f"Fisher information: {found.method}",))
+            return None
+        return self._read(found.exact)
+
     def compile(self) -> Program:
         """The generated JAX program, its score compared with autodiff of its own log density. Cached."""
         if self.digest not in _programs:
@@ -183,12 +238,23 @@ class Kernel:
 
         return kernel_distribution(self, x, **params)
 
+    def plot(self, x=1.0, **params) -> "Figure":
+        """Density with a histogram of draws, and score, for a clean value x or a list of some.
+
+        A product takes a dict and has one row per block. Raises ParameterError for a missing parameter,
+        DerivationError for a kernel of arrays.
+        """
+        from symdsm.picture import kernel_figure
+
+        return kernel_figure(self, x, params)
+
     def to_json(self) -> str:
         """The declaration as JSON; `Kernel.from_json` reads it without evaluating Python."""
-        return dumps(self._declaration.source)
+        return dumps(replaced(self._declaration.source, self._names))
 
     @classmethod
     def from_json(cls, text: str) -> "Kernel":
+        """The kernel that `to_json` wrote. Raises DeclarationError for any other text."""
         return _from_source(loads(text))
 
     @cached_property
@@ -197,24 +263,20 @@ class Kernel:
         return digest(self._declaration.source)
 
     def __eq__(self, other) -> bool:
-        return isinstance(other, Kernel) and self._declaration == other._declaration
+        """The same law: equal parameters, level and density, however they are written."""
+        return isinstance(other, Kernel) and same(self._declaration, other._declaration)
 
     def __hash__(self) -> int:
-        return hash(self._declaration)
+        return hash(outline(self._declaration))
 
     def __reduce__(self):
         return _from_json, (self.to_json(),)
 
     def __repr__(self) -> str:
-        level = f", level={self.level}" if self.level is not None else ""
-        return f"Kernel(log p({self.noisy} | {self.clean}) = {self.log_density}{level})"
+        return one_line(self)
 
     def _repr_latex_(self) -> str:
-        y, x = sp.latex(self.noisy), sp.latex(self.clean)
-        return (
-            rf"$\begin{{aligned}}\log p({y}\mid {x}) &= {sp.latex(self.log_density)}\\"
-            rf"\partial_{{{y}}}\log p({y}\mid {x}) &= {sp.latex(self.score)}\end{{aligned}}$"
-        )
+        return latex(self)
 
 
 def _as_real(*expressions):
@@ -222,13 +284,18 @@ def _as_real(*expressions):
 
     (SymPy writes loggamma of an integer symbol as log(gamma(k)), which overflows.)
     """
-    free = set()
-    for e in expressions:
-        if isinstance(e, sp.Basic):
-            free |= {s for s in e.free_symbols if isinstance(s, sp.Symbol) and (s.is_real is None or s.is_integer)}
+    free = {s for e in expressions if isinstance(e, sp.Basic) for s in _symbols(e)}
+    free = {s for s in free if s.is_real is None or s.is_integer}
     to_real = {s: _real_symbol(s) for s in free if s.is_commutative}
     moved = [e.xreplace(to_real) if isinstance(e, sp.Basic) else e for e in expressions]
     return {real: s for s, real in to_real.items()}, moved
+
+
+def _symbols(expression: sp.Basic) -> set[sp.Symbol]:
+    """The free symbols, and those in the parameters of random symbols, which SymPy does not count as free."""
+    randoms = expression.atoms(RandomSymbol)
+    inner = {s for r in randoms for a in r.pspace.distribution.args for s in a.free_symbols}
+    return {s for s in expression.free_symbols - randoms | inner if isinstance(s, sp.Symbol)}
 
 
 def _real_symbol(symbol: sp.Symbol) -> sp.Symbol:
@@ -245,7 +312,7 @@ def _from_source(source) -> Kernel:
     kind, *rest = source
     if kind == "change":
         inner, moved, clean = rest
-        (symbol,) = moved.free_symbols
+        symbol = next(s for s in moved.free_symbols if s.name == "y")
         return _from_source(inner).change(lambda value: moved.xreplace({symbol: value}), clean)
     if kind == "mixture":
         return Kernel.mixture({_from_source(part): weight for part, weight in rest[0]})

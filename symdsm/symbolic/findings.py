@@ -62,13 +62,15 @@ class Regularity:
     """The conditions of denoising score matching for one kernel.
 
     `identity_holds`, `holds` (identity and finite variance) and `level_holds` are SymPy Booleans in the parameters,
-    or None when undecided. `findings` says why, `remedies` what to do. Printing it gives the report.
+    or None when undecided. `findings` says why, `remedies` what to do, `notes` what could not be derived. Printing it
+    gives the report.
     """
 
     findings: tuple[Finding, ...]
     clean: sp.Symbol
     level: sp.Symbol | None
     params: tuple[sp.Symbol, ...]
+    notes: tuple[str, ...] = ()
 
     def _all(self, rows) -> sp.Basic | None:
         conditions = [f.when for f in self.findings if f.row in rows]
@@ -115,6 +117,7 @@ class Regularity:
                 lines += [f"  {f.verdict}: {f.reason}." for f in found]
         if self.remedies:
             lines += ["", "What to do:", *[f"  - {r}" for r in self.remedies]]
+        lines += [f"{note}." for note in self.notes]
         return "\n".join(lines)
 
     __repr__ = __str__

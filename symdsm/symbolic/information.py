@@ -17,17 +17,20 @@ Source: Lehmann and Casella, Theory of Point Estimation (1998), section 2.5.
 """
 
 from dataclasses import dataclass
+from functools import singledispatch
 
 import mpmath
 import sympy as sp
 
 from symdsm.symbolic.budget import OutOfTime, bounded
+from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.derive import derivative, noise_targets
+from symdsm.symbolic.findings import tidy_boolean
 from symdsm.symbolic.information_terms import constant_mean, normal_mean, pivot_mean, von_mises_mean
 from symdsm.symbolic.probe import numeric, probes
 from symdsm.symbolic.quadrature import break_points, integrals
 
-__all__ = ["Information", "fisher_information", "mean_of_square"]
+__all__ = ["Information", "derived_information", "fisher_information", "mean_of_square"]
 
 _SECONDS = 2.0
 _FAILURES = (OutOfTime, NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, KeyError)
@@ -50,6 +53,13 @@ class Information:
     level_expr: sp.Expr | None = None
     level_condition: sp.Basic = sp.true
 
+    @property
+    def exact(self) -> sp.Expr:
+        """expr where it is finite, oo elsewhere."""
+        pieces = self.expr.args if isinstance(self.expr, sp.Piecewise) else [(self.expr, sp.true)]
+        finite = [(e, tidy_boolean(sp.And(when, self.condition))) for e, when in pieces]
+        return sp.Piecewise(*finite, (sp.oo, True))
+
 
 def fisher_information(declaration) -> Information:
     """The information in y and, for a normalised kernel with a level, in the level.
@@ -58,11 +68,18 @@ def fisher_information(declaration) -> Information:
     condition is false, no parameter values make it finite and expr is oo.
     """
     if declaration not in _CACHE:
-        _CACHE[declaration] = _fisher_information(declaration)
+        _CACHE[declaration] = derived_information(declaration)
     return _CACHE[declaration]
 
 
-def _fisher_information(declaration) -> Information:
+@singledispatch
+def derived_information(declaration) -> Information:
+    """The rule of one kind of declaration; the others register theirs. A kernel of arrays has none in general."""
+    return Information(None, sp.true, "no closed form is sought for this kind of kernel; the program computes it")
+
+
+@derived_information.register
+def _(declaration: Declaration) -> Information:
     if declaration.parts:
         return Information(None, sp.true, "a mixture has no closed form; the program uses quadrature")
     law = _law(declaration)

@@ -10,6 +10,7 @@ import sympy as sp
 from symdsm.errors import DeclarationError
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.derive import level_score, require_level_score, score
+from symdsm.symbolic.information import Information, derived_information, fisher_information
 from symdsm.symbolic.nodes import plain
 from symdsm.symbolic.regularity import Regularity, check_regularity
 
@@ -81,7 +82,7 @@ def product(blocks: dict[str, Declaration], source: tuple) -> ProductDeclaration
         raise DeclarationError(
             given=f"blocks with different levels: {', '.join(sorted(s.name for s in levels))}",
             expected="one level for the whole kernel",
-            fix="use one symbol as the level of every block, scaled by a constant where needed",
+            fix="write one level in terms of the other: block.subs({kappa: 1/sigma**2}), say",
         )
     return ProductDeclaration(tuple(sorted(blocks.items())), levels.pop() if levels else None, source)
 
@@ -95,6 +96,18 @@ def _(declaration: ProductDeclaration) -> dict:
 def _(declaration: ProductDeclaration) -> sp.Expr:
     require_level_score(declaration)
     return sp.Add(*declaration.each(level_score, of=[b for _, b in declaration.blocks if b.level is not None]).values())
+
+
+@derived_information.register
+def _(declaration: ProductDeclaration) -> Information:
+    """The sum over the blocks, finite where every block's is."""
+    own = {name: fisher_information(block) for name, block in declaration.blocks}
+    missing = [f"{name}: {found.method}" for name, found in own.items() if found.expr is None]
+    if missing:
+        return Information(None, sp.true, "; ".join(missing))
+    expr, condition = (declaration.each(lambda b, of=of: getattr(fisher_information(b), of)).values()
+                       for of in ("expr", "condition"))  # fmt: skip
+    return Information(sp.Add(*expr), sp.And(*condition), "the sum over the blocks")
 
 
 @check_regularity.register

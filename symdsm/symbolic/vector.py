@@ -4,6 +4,7 @@
 
     log p       = -1/2 r' S^-1 r - 1/2 log det S - n/2 log(2 pi),   r = y - m
     score       = -a,                 a = S^-1 r
+    E |score|^2 = tr S^-1
     level score = a' m_t + 1/2 a' S_t a - 1/2 tr(S^-1 S_t)          (m_t, S_t: derivatives in the level t)
 
 The clean value gives k of the components: on the last axis when k > 1, elementwise when k = 1. For people the formulas
@@ -18,6 +19,7 @@ import sympy as sp
 from symdsm.symbolic.declaration import parameters
 from symdsm.symbolic.derive import level_score, score
 from symdsm.symbolic.diffusion import Transition
+from symdsm.symbolic.information import Information, derived_information
 from symdsm.symbolic.regularity import Finding, Regularity, check_regularity
 
 __all__ = ["VectorDeclaration"]
@@ -73,6 +75,13 @@ def _(declaration: VectorDeclaration) -> sp.Matrix:
 @level_score.register
 def _(declaration: VectorDeclaration) -> sp.Expr:
     return sp.diff(declaration.log_density, declaration.level)
+
+
+@derived_information.register
+def _(declaration: VectorDeclaration) -> Information:
+    """E |score|^2 = tr S^-1."""
+    S = declaration.transition.covariance
+    return Information(S.adjugate().trace() / S.det(method="berkowitz"), sp.true, "normal")
 
 
 @check_regularity.register
