@@ -144,8 +144,8 @@ def from_density(
     f = sp.sympify(f)
     if isinstance(noisy, sp.IndexedBase):
         return from_coupled(f, noisy, clean, support, level, log)
-    check_symbols(f, clean, level, noisy)
-    if noisy not in f.free_symbols:
+    check_symbols(f if support is None else sp.Tuple(f, support), clean, level, noisy)
+    if noisy not in f.free_symbols and support is None:
         raise DeclarationError(
             given=f"a density without the noisy symbol {noisy}: {f}",
             expected="a density in the noisy symbol",
