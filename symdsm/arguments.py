@@ -1,14 +1,23 @@
 """What people hand to Kernel, checked before any mathematics begins."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sympy as sp
 
 from symdsm.errors import DeclarationError, ParameterError
 from symdsm.symbolic.declaration import Declaration
+from symdsm.symbolic.probe import numeric, probes
 
-__all__ = ["admissible_values", "check_declared", "check_scalar"]
+__all__ = [
+    "admissible_values",
+    "check_coordinate",
+    "check_declared",
+    "check_scalar",
+    "check_sde",
+    "check_support",
+    "check_weights",
+]
 
 
 def check_declared(expression: Any, level: Any = None, **symbols: Any) -> None:
@@ -24,8 +33,82 @@ def check_declared(expression: Any, level: Any = None, **symbols: Any) -> None:
             raise DeclarationError(
                 given=f"{name}={symbol!r}, a {type(symbol).__name__}",
                 expected="a SymPy symbol",
-                fix=f'pass the very symbol of the expression, such as {name}=sp.Symbol("{name[0]}", real=True)',
+                fix=f"pass the very symbol of the expression, {name}=...",
             )
+    if isinstance(symbols["clean"], sp.IndexedBase) and not isinstance(symbols.get("noisy"), sp.IndexedBase):
+        raise DeclarationError(
+            given=f"clean={symbols['clean']} with indices and noisy={symbols.get('noisy')} without",
+            expected="two IndexedBases for a kernel of arrays, two Symbols for one value",
+            fix='write the noisy value as Y = sp.IndexedBase("y"), Y[i], and pass noisy=Y',
+        )
+
+
+def check_support(support: Any) -> None:
+    """None, or a SymPy set that is not empty. Raises DeclarationError."""
+    if support is not None and (not isinstance(support, sp.Set) or support is sp.S.EmptySet):
+        raise DeclarationError(
+            given=f"support={support!r}",
+            expected="a SymPy set that is not empty",
+            fix="pass sp.Interval(0, 1), sp.Interval.open(0, sp.oo) or sp.S.Reals, say",
+        )
+
+
+def check_sde(drift: Any, diffusion: Any, state: Any, time: Any) -> None:
+    """SymPy expressions and symbols; no parameter takes the name of the noisy value. Raises DeclarationError."""
+    for part in (drift, diffusion):
+        if not isinstance(part, sp.MatrixBase):
+            check_declared(part, time, clean=state if isinstance(state, sp.Symbol) else time)
+    free = sp.sympify(drift).free_symbols | sp.sympify(diffusion).free_symbols
+    if isinstance(state, sp.Symbol) and any(s.name == "y" != state.name for s in free):
+        raise DeclarationError(
+            given="an SDE with a parameter called y", expected="another name: y is the noisy value", fix="rename it"
+        )
+
+
+def check_weights(weights: Iterable) -> None:
+    """SymPy expressions, not negative, that add to one. Raises DeclarationError."""
+    weights = list(weights)
+    texts = [w for w in weights if not isinstance(w, (sp.Expr, int, float))]
+    negative = [w for w in weights if not texts and sp.sympify(w).is_negative]
+    total = None if texts else sp.cancel(sp.together(sp.Add(*map(sp.sympify, weights))))
+    if texts or negative or not _is_one(total):
+        wrong = texts or negative
+        raise DeclarationError(
+            given=f"the weight {wrong[0]!r}" if wrong else f"weights that add to {total}",
+            expected="positive numbers or expressions that add to 1",
+            fix="use w and 1 - w, say",
+        )
+
+
+def _is_one(total: sp.Expr) -> bool:
+    return total == 1 or (total.is_Float and abs(total - 1) < 1e-12)
+
+
+def check_coordinate(declaration: Declaration, transform: Any) -> None:
+    """A function of SymPy expressions that is real on the support. Raises DeclarationError."""
+    if not callable(transform):
+        raise DeclarationError(
+            given=f"the coordinate {transform!r}", expected="a function of y", fix="pass sp.log, or lambda y: y**3, say"
+        )
+    y, points = declaration.noisy, probes(declaration, 2, seed=13)
+    symbols = [sp.Symbol(y.name, real=True), *(points[0] if points else ())]
+    inside = numeric(declaration.inside, symbols)
+    for point in points:
+        for value in _PLACES:
+            if inside(value, *point.values()) and _not_real(transform, value):
+                raise DeclarationError(
+                    given=f"the coordinate {transform(y)}, which is not real at {y} = {value}, a value of the support",
+                    expected=f"a function that is real on the support, {declaration.support}",
+                    fix="take another coordinate, or declare the kernel on the half line",
+                )
+
+
+_PLACES = (-21.7, -3.1, -0.83, -0.21, 0.17, 0.79, 3.3, 19.4)
+
+
+def _not_real(transform, value: float) -> bool:
+    image = sp.sympify(transform(sp.Float(value)))
+    return bool(image.is_number) and not image.evalf(15).is_real
 
 
 def check_scalar(kernels: Mapping[str, Any], what: str) -> None:

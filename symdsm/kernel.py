@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING
 import sympy as sp
 from sympy.stats.rv import RandomSymbol
 
-from symdsm.arguments import admissible_values, check_declared, check_scalar
+from symdsm.arguments import (
+    admissible_values,
+    check_coordinate,
+    check_declared,
+    check_scalar,
+    check_sde,
+    check_support,
+    check_weights,
+)
 from symdsm.codegen.build import build_program, write_module
 from symdsm.codegen.program import Program
 from symdsm.describe import latex, one_line
@@ -76,6 +84,7 @@ class Kernel:
         DeclarationError.
         """
         check_declared(f, level, noisy=noisy, clean=clean)
+        check_support(support)
         if isinstance(noisy, sp.IndexedBase):
             return cls(constructors.from_density(f, noisy, clean, support, level, log))
         names, (f, noisy, clean, support, level) = _as_real(f, noisy, clean, support, level)
@@ -92,6 +101,7 @@ class Kernel:
         the others start. The noisy value of a vector SDE has its components on the last axis. Raises
         DeclarationError for a drift that is not linear in the state, DerivationError without a closed form.
         """
+        check_sde(drift, diffusion, state, time)
         return cls(constructors.from_sde(drift, diffusion, state, time, clean, initial))
 
     @classmethod
@@ -106,14 +116,8 @@ class Kernel:
     def mixture(cls, parts: "dict[Kernel, sp.Expr]") -> "Kernel":
         """sum_k w_k p_k(y | x); weights are SymPy expressions that add to one. Raises DeclarationError."""
         check_scalar({str(k): part for k, part in enumerate(parts)}, "a mixture")
+        check_weights(parts.values())
         names, weights = _as_real(*map(sp.sympify, parts.values()))
-        total = sp.cancel(sp.together(sp.Add(*weights)))
-        if total != 1:
-            raise DeclarationError(
-                given=f"weights that add to {total}",
-                expected="weights that add to 1",
-                fix="use w and 1 - w, say",
-            )
         pairs = tuple((kernel._declaration, w) for kernel, w in zip(parts, weights, strict=True))
         for kernel in parts:
             names |= kernel._names
@@ -122,6 +126,7 @@ class Kernel:
     def change(self, transform, clean: bool = False) -> "Kernel":
         """The same noise in the coordinate u = transform(y); with clean=True the clean value moves as well."""
         check_scalar({"kernel": self}, "a change of coordinate")
+        check_coordinate(self._declaration, transform)
         return Kernel(constructors.change(self._declaration, transform, clean), self._names)
 
     def subs(self, values: dict[sp.Symbol, sp.Expr]) -> "Kernel":
