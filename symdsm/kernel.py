@@ -32,20 +32,23 @@ from symdsm.describe import latex, one_line
 from symdsm.errors import DeclarationError
 from symdsm.symbolic import constructors, derive
 from symdsm.symbolic.circular import from_circular_density
-from symdsm.symbolic.coupled import CoupledDeclaration
+from symdsm.symbolic.coupled import CoupledDeclaration, from_coupled
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.information import fisher_information
 from symdsm.symbolic.meaning import outline, same
 from symdsm.symbolic.nodes import plain
-from symdsm.symbolic.product import product
+from symdsm.symbolic.product import ProductDeclaration, product
 from symdsm.symbolic.regularity import Regularity, check_regularity
 from symdsm.symbolic.serialise import digest, dumps, loads
 from symdsm.symbolic.sources import replaced
+from symdsm.symbolic.vector import VectorDeclaration
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Kernel", "load"]
+
+AnyDeclaration = Declaration | VectorDeclaration | CoupledDeclaration | ProductDeclaration
 
 _programs: dict[str, Program] = {}
 
@@ -60,12 +63,12 @@ class Kernel:
     the level included), `level`, `noisy`, `clean`, `normalised` (True, False or None).
     """
 
-    def __init__(self, declaration: Declaration, names: dict[sp.Symbol, sp.Symbol] | None = None):
+    def __init__(self, declaration: AnyDeclaration, names: dict[sp.Symbol, sp.Symbol] | None = None):
         self._declaration = declaration
         self._names = names or {}
 
     @classmethod
-    def from_random(cls, expr: sp.Expr, clean: sp.Symbol, level: sp.Symbol | None = None) -> "Kernel":
+    def from_random(cls, expr, clean, level=None) -> "Kernel":
         """y = expr, an expression in the clean symbol that holds one continuous random symbol of sympy.stats.
 
         `st.Normal("y", x, s)`, `x*st.Gamma("e", L, 1/L)` and `x + s*st.StudentT("z", nu)` are examples. The change
@@ -86,7 +89,7 @@ class Kernel:
         check_declared(f, level, noisy=noisy, clean=clean)
         check_support(support)
         if isinstance(noisy, sp.IndexedBase):
-            return cls(constructors.from_density(f, noisy, clean, support, level, log))
+            return cls(from_coupled(f, noisy, clean, support, level, log))
         names, (f, noisy, clean, support, level) = _as_real(f, noisy, clean, support, level)
         if period is not None:
             return cls(from_circular_density(f, noisy, clean, support, level, log, period), names)
@@ -105,16 +108,16 @@ class Kernel:
         return cls(constructors.from_sde(drift, diffusion, state, time, clean, initial))
 
     @classmethod
-    def product(cls, blocks: "dict[str, Kernel]") -> "Kernel":
-        """Independent blocks; clean and noisy values are dicts of arrays. Raises DeclarationError."""
+    def product(cls, blocks: dict) -> "Kernel":
+        """Independent blocks, {"speed": k1, "angle": k2}; clean and noisy values are dicts of arrays. Raises DeclarationError."""
         check_scalar(blocks, "a product")
         source = ("product", {name: kernel._declaration.source for name, kernel in blocks.items()})
         names = {real: s for kernel in blocks.values() for real, s in kernel._names.items()}
         return cls(product({name: kernel._declaration for name, kernel in blocks.items()}, source), names)
 
     @classmethod
-    def mixture(cls, parts: "dict[Kernel, sp.Expr]") -> "Kernel":
-        """sum_k w_k p_k(y | x); weights are SymPy expressions that add to one. Raises DeclarationError."""
+    def mixture(cls, parts: dict) -> "Kernel":
+        """{k1: w, k2: 1 - w}: sum_k w_k p_k(y | x); weights are SymPy expressions that add to one. Raises DeclarationError."""
         check_scalar({str(k): part for k, part in enumerate(parts)}, "a mixture")
         check_weights(parts.values())
         names, weights = _as_real(*map(sp.sympify, parts.values()))
@@ -129,7 +132,7 @@ class Kernel:
         check_coordinate(self._declaration, transform)
         return Kernel(constructors.change(self._declaration, transform, clean), self._names)
 
-    def subs(self, values: dict[sp.Symbol, sp.Expr]) -> "Kernel":
+    def subs(self, values: dict) -> "Kernel":
         """The kernel with parameters replaced by numbers or expressions; derived anew.
 
         A level that is replaced stays the level when one symbol takes its place. An expression may hold the clean
@@ -152,7 +155,7 @@ class Kernel:
         return {n: Kernel(d, self._names) for n, d in getattr(self._declaration, "blocks", ())}
 
     @property
-    def moments(self) -> tuple[sp.Matrix, sp.Matrix] | None:
+    def moments(self) -> tuple[sp.MatrixBase, sp.MatrixBase] | None:
         """Mean and covariance of a vector SDE's transition kernel; None for other kernels."""
         law = getattr(self._declaration, "transition", None)
         if law is None or not self.event_ndim:
@@ -172,7 +175,7 @@ class Kernel:
         return self._names.get(self._declaration.level, self._declaration.level)
 
     @property
-    def params(self) -> tuple[sp.Symbol, ...]:
+    def params(self) -> tuple[sp.Symbol | sp.IndexedBase, ...]:
         return tuple(self._names.get(s, s) for s in self._declaration.params)
 
     @property
@@ -193,7 +196,7 @@ class Kernel:
         return self._public(self._declaration.log_density)
 
     @cached_property
-    def score(self) -> sp.Expr:
+    def score(self) -> sp.Expr | sp.MatrixBase | dict:
         """d/dy log p(y | x), SymPy."""
         return self._read(derive.score(self._declaration))
 

@@ -38,11 +38,11 @@ class VectorDeclaration:
     event_ndim = 1
 
     @property
-    def noisy(self) -> sp.Matrix:
+    def noisy(self) -> sp.MatrixBase:
         return sp.ImmutableDenseMatrix(self.noisy_symbols)
 
     @property
-    def clean(self) -> sp.Matrix | sp.Symbol:
+    def clean(self) -> sp.MatrixBase | sp.Symbol:
         symbols = self.transition.clean
         return symbols[0] if len(symbols) == 1 else sp.ImmutableDenseMatrix(symbols)
 
@@ -56,7 +56,7 @@ class VectorDeclaration:
         return parameters(free, *self.noisy_symbols, *self.transition.clean)
 
     @property
-    def residual(self) -> sp.Matrix:
+    def residual(self) -> sp.MatrixBase:
         return self.noisy - self.transition.mean
 
     @property
@@ -67,7 +67,7 @@ class VectorDeclaration:
 
 
 @score.register
-def _(declaration: VectorDeclaration) -> sp.Matrix:
+def _(declaration: VectorDeclaration) -> sp.MatrixBase:
     S = declaration.transition.covariance
     return -(S.adjugate() * declaration.residual) / S.det(method="berkowitz")
 
