@@ -109,7 +109,7 @@ class Kernel:
 
     @classmethod
     def product(cls, blocks: dict) -> "Kernel":
-        """Independent blocks, {"speed": k1, "angle": k2}; clean and noisy values are dicts of arrays. Raises DeclarationError."""
+        """Independent blocks, {"speed": k1, "angle": k2}; clean and noisy values are dicts. Raises DeclarationError."""
         check_scalar(blocks, "a product")
         source = ("product", {name: kernel._declaration.source for name, kernel in blocks.items()})
         names = {real: s for kernel in blocks.values() for real, s in kernel._names.items()}
@@ -117,7 +117,10 @@ class Kernel:
 
     @classmethod
     def mixture(cls, parts: dict) -> "Kernel":
-        """{k1: w, k2: 1 - w}: sum_k w_k p_k(y | x); weights are SymPy expressions that add to one. Raises DeclarationError."""
+        """sum_k w_k p_k(y | x) of {k1: w, k2: 1 - w}; weights are SymPy expressions that add to one.
+
+        Raises DeclarationError.
+        """
         check_scalar({str(k): part for k, part in enumerate(parts)}, "a mixture")
         check_weights(parts.values())
         names, weights = _as_real(*map(sp.sympify, parts.values()))
