@@ -1,0 +1,326 @@
+"""Kernel: the contract of names and shapes, reading, replacing, equality, storage, and a table of bad inputs."""
+
+import copy
+import inspect
+import pickle
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+import sympy as sp
+import sympy.stats as st
+
+import symdsm as sd
+from symdsm.errors import DataError, DeclarationError, DerivationError, ParameterError, ShapeError
+
+x, y = sp.symbols("x y", real=True)
+positive = sp.Symbol("x", positive=True)
+sigma, s, a, b, L, t = sp.symbols("sigma s a b L t", positive=True)
+bare_x, bare_s, bare_w = sp.symbols("x s w")
+i, n = sp.symbols("i n", integer=True)
+Y, X = sp.IndexedBase("y"), sp.IndexedBase("x")
+
+
+def e(*parameters):
+    return st.Normal("e", *parameters)
+
+
+gaussian = sd.Kernel.from_random(st.Normal("y", x, sigma), clean=x, level=sigma)
+speckle = sd.Kernel.from_random(positive * st.Gamma("e", L, 1 / L), clean=positive, level=L)
+skewed = sd.Kernel.from_random(st.Normal("y", b * x, a * s), clean=x, level=s)
+
+
+# What can be read
+
+
+def test_symbols_and_parameters():
+    assert (gaussian.noisy, gaussian.clean, gaussian.level) == (y, x, sigma)
+    assert skewed.params == (a, b, s)
+    assert speckle.noisy.name == "y" and speckle.support == sp.Interval.open(0, sp.oo)
+    assert gaussian.normalised is True and gaussian.event_ndim == 0
+    assert sp.simplify(gaussian.score - (x - y) / sigma**2) == 0
+    assert sp.simplify(gaussian.level_score - ((x - y) ** 2 / sigma**3 - 1 / sigma)) == 0
+
+
+def test_symbols_without_assumptions_come_back_as_they_were_given():
+    kernel = sd.Kernel.from_random(st.Normal("y", bare_x, sp.exp(bare_s)), clean=bare_x, level=bare_s)
+    assert (kernel.clean, kernel.level, kernel.params) == (bare_x, bare_s, (bare_s,))
+    assert kernel.log_density.free_symbols <= {bare_x, bare_s, kernel.noisy}
+    mixed = sd.Kernel.mixture({kernel: bare_w, kernel.subs({bare_s: 2 * bare_s}): 1 - bare_w})
+    assert mixed.params == (bare_s, bare_w) and mixed.level == bare_s
+    again = pickle.loads(pickle.dumps(mixed))
+    assert again == mixed and again.params == mixed.params
+
+
+def test_sizes_are_no_parameters():
+    P = sp.IndexedBase("P")
+    j = sp.Symbol("j", integer=True)
+    form = sp.Sum(-P[i, j] * (Y[i] - X[i]) * (Y[j] - X[j]) / 2, (i, 0, n - 1), (j, 0, n - 1))
+    kernel = sd.Kernel.from_density(form, noisy=Y, clean=X, log=True)
+    assert [p.name for p in kernel.params] == ["P"] and kernel.event_ndim == 1
+    assert kernel == copy.deepcopy(kernel)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "expected"),
+    [
+        (gaussian, sigma**-2),
+        (speckle.subs({L: 4}), 16 / (2 * positive**2)),
+        (sd.families.laplace(), sigma**-2),
+        (sd.Kernel.product({"u": gaussian, "v": sd.families.laplace()}), 2 / sigma**2),
+    ],
+)
+def test_fisher_information(kernel, expected):
+    assert sp.simplify(kernel.fisher_information() - expected) == 0
+
+
+def test_fisher_information_is_infinite_where_the_check_says_so():
+    found = speckle.fisher_information()
+    assert found.subs({L: sp.Rational(3, 2), positive: 1}) == sp.oo
+    assert found.subs({L: 4, positive: 1}) == 8
+
+
+def test_an_unknown_fisher_information_leaves_its_reason_in_the_check():
+    kernel = sd.families.wrapped_cauchy()
+    assert kernel.fisher_information() is None
+    assert "Fisher information: no closed form" in str(kernel.check())
+
+
+def test_repr_and_latex():
+    assert repr(gaussian) == "Kernel(log p(y | x) = -log(sigma) - log(2*pi)/2 - (-x + y)**2/(2*sigma**2), level=sigma)"
+    blocks = sd.Kernel.product({"size": speckle.subs({L: 1 / sigma**2}), "place": gaussian})
+    assert repr(blocks).startswith("Kernel.product(\n  place: Kernel(log p(y | x) = ")
+    assert "{" not in repr(blocks)
+    assert r"\log p_{\text{place}}(y\mid x)" in blocks._repr_latex_()
+    vector = sd.families.critically_damped()
+    assert repr(vector).startswith("Kernel(log p(x_t, v_t | X) = log N([") and r"\mathcal{N}" in vector._repr_latex_()
+
+
+# What runs
+
+
+def test_values_in_both_precisions(dtype):
+    program = gaussian.compile()
+    noisy, clean = np.linspace(-1, 2, 6, dtype=dtype).reshape(2, 3), np.float32(0.5).astype(dtype)
+    value, slope = program.log_prob(noisy, clean, sigma=0.7), program.score(noisy, clean, sigma=0.7)
+    assert value.dtype == slope.dtype == dtype and value.shape == (2, 3)
+    exact = scipy.stats.norm.logpdf(noisy.astype(float), float(clean), 0.7)
+    assert np.allclose(value, exact, rtol=20 * np.finfo(dtype).eps)
+    draw, score = program.target(jax.random.key(0), jnp.full(4, clean), sigma=0.7)
+    assert draw.dtype == score.dtype == dtype
+    assert np.allclose(score, -(draw - clean) / 0.49, rtol=200 * np.finfo(dtype).eps)
+    assert program.dual_target(jax.random.key(0), jnp.full(4, clean), sigma=0.7)[2].shape == (4,)
+
+
+def test_jit_vmap_and_grad(x64):
+    program = gaussian.compile()
+    at = jnp.linspace(-1.0, 1.0, 5)
+
+    def value(v, s):
+        return program.log_prob(v, 0.3, sigma=s)
+
+    assert np.allclose(jax.jit(jax.vmap(jax.grad(value), (0, None)))(at, 0.7), program.score(at, 0.3, sigma=0.7))
+    by_level = jax.vmap(jax.grad(value, argnums=1), (0, None))(at, 0.7)
+    assert np.allclose(by_level, program.level_score(at, 0.3, sigma=0.7))
+
+
+def test_values_are_positional_and_parameters_are_named():
+    program = gaussian.compile()
+    with pytest.raises(TypeError):
+        program.log_prob(y=0.0, x=0.0, sigma=1.0)
+    kinds = [p.kind for p in inspect.signature(program.sample).parameters.values()]
+    assert kinds == [inspect.Parameter.POSITIONAL_ONLY] * 2 + [inspect.Parameter.VAR_KEYWORD]
+
+
+def test_one_program_for_equal_declarations():
+    assert gaussian.compile() is copy.deepcopy(gaussian).compile()
+
+
+# Replacing, comparing, storing
+
+
+def test_subs_with_numbers_and_expressions():
+    four = speckle.subs({L: 4})
+    assert four.params == () and four.level is None
+    fixed = four.log_density.subs({four.noisy: 2, positive: 3})
+    assert float(fixed) == pytest.approx(scipy.stats.gamma.logpdf(2.0, 4.0, 0, 0.75), rel=1e-12)
+    noisier = speckle.subs({L: 1 / s**2})
+    assert noisier.level == s and noisier.params == (s,)
+    relative = gaussian.subs({sigma: a * sp.Abs(x) + b})
+    assert relative.level is None and relative.params == (a, b)
+    assert gaussian.subs({"sigma": 2.0}) == gaussian.subs({sigma: sp.Float(2.0)})
+    swapped = skewed.subs({a: b, b: a})
+    assert swapped == sd.Kernel.from_random(st.Normal("y", a * x, b * s), clean=x, level=s)
+
+
+def test_subs_reaches_into_composed_kernels():
+    mixed = sd.Kernel.mixture({gaussian: a / (1 + a), sd.families.laplace(): 1 / (1 + a)}).subs({a: 1})
+    half = sp.Rational(1, 2)
+    assert mixed == sd.Kernel.mixture({gaussian: half, sd.families.laplace(): half})
+    both = sd.Kernel.product({"u": gaussian, "v": sd.families.cauchy()}).subs({sigma: s})
+    assert both.level == s and both.params == (s,)
+    logarithm = speckle.change(sp.log).subs({L: a})
+    assert logarithm.level == a
+    assert logarithm == sd.Kernel.from_random(positive * st.Gamma("e", a, 1 / a), clean=positive, level=a).change(
+        sp.log
+    )
+
+
+def test_equality_is_by_meaning():
+    by_noise = sd.Kernel.from_random(x + sigma * e(0, 1), clean=x, level=sigma)
+    formula = sp.exp(-((y - x) ** 2) / (2 * sigma**2)) / (sigma * sp.sqrt(2 * sp.pi))
+    by_density = sd.Kernel.from_density(formula, noisy=y, clean=x, level=sigma)
+    assert gaussian == by_noise == by_density == sd.families.gaussian()
+    assert len({gaussian, by_noise, by_density}) == 1
+    assert gaussian != sd.Kernel.from_random(st.Normal("y", x, sigma), clean=x)
+    assert gaussian != gaussian.subs({sigma: 2 * sigma}) and gaussian != sd.families.laplace()
+    assert gaussian != "gaussian"
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        gaussian,
+        speckle.change(sp.log),
+        speckle.change(sp.log, clean=True),
+        sd.Kernel.mixture({gaussian: a / (1 + a), sd.families.laplace(): 1 / (1 + a)}),
+        sd.Kernel.product({"u": gaussian, "v": sd.families.laplace()}),
+        sd.Kernel.from_density(sp.exp(sp.cos(y - x) / s**2), noisy=y, clean=x, level=s, period=2 * sp.pi),
+    ],
+    ids=["random", "change", "change both", "mixture", "product", "angle"],
+)
+def test_json_pickle_and_deepcopy(kernel):
+    for other in (sd.Kernel.from_json(kernel.to_json()), pickle.loads(pickle.dumps(kernel)), copy.deepcopy(kernel)):
+        assert other == kernel and other.digest == kernel.digest and other.params == kernel.params
+        assert other.log_density == kernel.log_density
+
+
+def test_a_density_with_a_period_is_normalised_over_it(x64):
+    kernel = sd.Kernel.from_density(sp.exp(a * sp.cos(y - x)), noisy=y, clean=x, level=a, period=2 * sp.pi)
+    assert kernel.normalised is True
+    value = kernel.compile().log_prob(jnp.array([0.3, 5.0]), 0.9, a=2.0)
+    assert np.allclose(value, scipy.stats.vonmises.logpdf([0.3, 5.0], 2.0, 0.9), rtol=1e-10)
+
+
+def test_plot_shows_density_draws_and_score():
+    figure = sd.Kernel.product({"size": speckle.subs({L: 1 / sigma**2}), "place": gaussian}).plot(
+        x={"size": [1.0, 2.0], "place": 0.0}, sigma=0.5
+    )
+    place, slope, size, _ = figure.axes
+    (line,) = place.get_lines()
+    at, height = line.get_data()
+    assert np.allclose(height, scipy.stats.norm.pdf(at, 0.0, 0.5))
+    assert sum(bar.get_height() * bar.get_width() for bar in place.patches) == pytest.approx(1.0, abs=0.02)
+    at, height = slope.get_lines()[0].get_data()
+    assert np.allclose(height, -at / 0.25)
+    assert [text.get_text() for text in size.get_legend().get_texts()] == ["x = 1", "x = 2"]
+
+
+# Bad input
+
+random, density, sde = sd.Kernel.from_random, sd.Kernel.from_density, sd.Kernel.from_sde
+bell = sp.exp(-((y - x) ** 2))
+BAD = {
+    "text": (lambda: random("Normal(x, s)", clean=x), "a str"),
+    "text that would run": (lambda: density("__import__('os').getcwd()", noisy=y, clean=x), "a str"),
+    "text as a symbol": (lambda: random(e(x, s), clean="x"), "clean='x'"),
+    "text as a weight": (lambda: sd.Kernel.mixture({gaussian: "1"}), "the weight '1'"),
+    "text as a support": (lambda: density(bell, noisy=y, clean=x, support="y > 0"), "SymPy set"),
+    "text as a drift": (lambda: sde("-x", s, state=x, time=t), "a str"),
+    "text as a coordinate": (lambda: gaussian.change("log"), "a function of y"),
+    "clean symbol that does not occur": (lambda: random(e(0, s), clean=x), "clean=x, which does not occur"),
+    "noisy symbol that does not occur": (lambda: density(sp.exp(-(x**2)), noisy=y, clean=x), "noisy symbol y"),
+    "level that does not occur": (lambda: random(e(x, s), clean=x, level=a), "level=a, which does not occur"),
+    "level that is the clean symbol": (lambda: random(e(x, s), clean=x, level=x), "two different symbols"),
+    "two symbols of one name": (lambda: random(e(x, s) + positive, clean=x), "both called 'x'"),
+    "Poisson": (lambda: random(st.Poisson("y", positive), clean=positive), "Poisson-Gaussian"),
+    "Binomial": (lambda: random(st.Binomial("y", 5, a), clean=a), "Normal(n*p, sqrt(n*p*(1 - p)))"),
+    "Geometric": (lambda: random(x + st.Geometric("y", sp.Rational(1, 2)), clean=x), "Exponential(rate)"),
+    "two random symbols": (lambda: random(x + e(0, 1) + st.Normal("f", 0, 1), clean=x), "several random symbols: e, f"),
+    "a random parameter": (lambda: random(st.Normal("y", x, st.Gamma("g", 1, 1)), clean=x), "random"),
+    "no random symbol": (lambda: random(x + s, clean=x), "no random symbol"),
+    "a transform with endless branches": (lambda: random(x + sp.sin(e(0, 1)), clean=x), "no single inverse"),
+    "a transform in several places": (lambda: random(x + e(0, 1) + sp.exp(e(0, 1)), clean=x), "not invertible"),
+    "a nonlinear SDE": (lambda: sde(-(x**3), s, state=x, time=t), "not linear in x"),
+    "a diffusion of the state": (lambda: sde(-x, s * x, state=x, time=t), "depends on the state"),
+    "an SDE with a parameter y": (lambda: sde(-y * x, s, state=x, time=t), "parameter called y"),
+    "an SDE at a fixed time": (lambda: sd.families.ou().subs({"t": 1}), "the time of an SDE"),
+    "a complex density": (lambda: density(sp.exp(-sp.I * (y - x) ** 2), noisy=y, clean=x), "a complex density"),
+    "a scale without sign": (lambda: random(e(x, bare_s), clean=x), "positive=True"),
+    "a free index": (lambda: density(-((Y[i] - X[i]) ** 2), noisy=Y, clean=X, log=True), "free index i"),
+    "arrays and one value": (
+        lambda: density(-sp.Sum((y - X[i]) ** 2, (i, 0, n - 1)), noisy=y, clean=X, log=True),
+        "two IndexedBases",
+    ),
+    "a negative density": (lambda: density(-bell, noisy=y, clean=x), "never positive"),
+    "a density that changes sign": (lambda: density((y - x) * bell, noisy=y, clean=x), "is negative"),
+    "an infinite integral": (lambda: density(1 / bell, noisy=y, clean=x), "infinite"),
+    "a logarithm as a density": (lambda: density(-((y - x) ** 2), noisy=y, clean=x), "log=True"),
+    "an empty support": (lambda: density(bell, noisy=y, clean=x, support=sp.S.EmptySet), "not empty"),
+    "weights": (lambda: sd.Kernel.mixture({gaussian: a, sd.families.laplace(): a}), "weights that add to 2*a"),
+    "a negative weight": (lambda: sd.Kernel.mixture({gaussian: 2, sd.families.laplace(): -1}), "the weight -1"),
+    "a mixture of nothing": (lambda: sd.Kernel.mixture({}), "a mixture of nothing"),
+    "a mixture of arrays": (lambda: sd.Kernel.mixture({sd.families.random_walk(): 1}), "kernel of arrays"),
+    "a block's name": (lambda: sd.Kernel.product({"a b": gaussian}), "a Python name"),
+    "a block that is no kernel": (lambda: sd.Kernel.product({"a": 3}), "kernels of one noisy value"),
+    "two levels": (lambda: sd.Kernel.product({"a": gaussian, "b": speckle}), "subs"),
+    "a coordinate with two branches": (lambda: gaussian.change(lambda v: v**2), "2 branches"),
+    "a constant coordinate": (lambda: gaussian.change(lambda v: sp.Integer(3)), "without the noise"),
+    "the logarithm of the line": (lambda: gaussian.change(sp.log), "not real at y"),
+    "no period": (lambda: density(bell, noisy=y, clean=x, period=2 * sp.pi), "one period of 2*pi later differ"),
+    "a negative period": (lambda: density(bell, noisy=y, clean=x, period=-1), "a positive number"),
+    "text in place of JSON": (lambda: sd.Kernel.from_json("Kernel()"), "not JSON"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_declarations(name):
+    declare, words = BAD[name]
+    with pytest.raises(DeclarationError) as caught:
+        declare()
+    message = str(caught.value)
+    assert words in message
+    assert all(message.count(part) == 1 for part in ("Given: ", "\nExpected: ", "\nTo fix: "))
+
+
+BAD_CALLS = {
+    "unknown parameter": (ParameterError, lambda: gaussian.compile().log_prob(0.0, 0.0, s=1.0), "unknown: s"),
+    "missing parameter": (ParameterError, lambda: gaussian.compile().log_prob(0.0, 0.0), "missing: sigma"),
+    "zero scale": (ParameterError, lambda: gaussian.compile().log_prob(0.0, 0.0, sigma=0.0), "sigma > 0"),
+    "nan scale": (ParameterError, lambda: gaussian.compile().log_prob(0.0, 0.0, sigma=np.nan), "sigma > 0"),
+    "text as a value": (ParameterError, lambda: gaussian.compile().score(0.0, 0.0, sigma="1"), "a number"),
+    "complex data": (DataError, lambda: gaussian.compile().log_prob(0j, 0.0, sigma=1.0), "real floating-point"),
+    "integer data": (DataError, lambda: gaussian.compile().score(np.zeros(3, int), 0.0, sigma=1.0), "astype(float)"),
+    "shapes": (ShapeError, lambda: gaussian.compile().score(np.zeros(3), np.zeros(4), sigma=1.0), "(3,)"),
+    "no level": (DerivationError, lambda: random(e(x, s), clean=x).level_score, "without a level"),
+    "plot of arrays": (DerivationError, lambda: sd.families.random_walk().plot(sigma=1.0), "arrays"),
+    "plot without values": (ParameterError, lambda: gaussian.plot(x=0.0), "sigma"),
+    "plot of a product": (ParameterError, lambda: sd.Kernel.product({"u": gaussian}).plot(x=0.0, sigma=1.0), "'u'"),
+    "subs of no parameter": (ParameterError, lambda: gaussian.subs({a: 1}), "one of sigma"),
+    "subs of the clean symbol": (ParameterError, lambda: gaussian.subs({x: 1}), "no parameter"),
+    "subs of a sign": (ParameterError, lambda: gaussian.subs({sigma: -1}), "positive"),
+    "subs of a text": (ParameterError, lambda: gaussian.subs({sigma: "2"}), "a number or a SymPy expression"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CALLS)
+def test_bad_calls(name):
+    error, call, words = BAD_CALLS[name]
+    with pytest.raises(error, match="Expected: ") as caught:
+        call()
+    assert words in str(caught.value)
+
+
+def test_a_support_that_moves_is_refused_by_the_check():
+    shifted = random(x + st.Exponential("e", a), clean=x)
+    assert shifted.check().identity_holds == sp.false
+    assert "No." in str(shifted.check()) and "moves with x" in str(shifted.check())
+
+
+def test_an_unknown_normaliser_is_said_and_refused():
+    odd = density(sp.exp(-((y - x) ** 4) - s * sp.sin(y) ** 2), noisy=y, clean=x, level=s)
+    assert odd.normalised is not True
+    with pytest.raises(DerivationError, match="dsm"):
+        odd.level_score  # noqa: B018
