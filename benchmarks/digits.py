@@ -1,7 +1,7 @@
 """What can be known of the hidden half of a digit: `python -m benchmarks.digits [RUN ...]`.
 
-The error of models/digits.py, as a share of the data mean's, means little without what is attainable. Two oracles on the
-same six held-out digits, seen through new speckle SEEDS times:
+The error of models/digits.py, as a share of the data mean's, means little without what is attainable. Two oracles on
+the same six held-out digits, seen through new speckle SEEDS times:
 
     kernel density    the exact posterior mean when the prior is the training set itself, each digit dequantised and
                       blurred by a normal of the bandwidth in z (importance sampling over all of them)

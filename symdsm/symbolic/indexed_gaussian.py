@@ -17,11 +17,11 @@ __all__ = ["fisher_trace", "is_quadratic", "log_normaliser_derivative"]
 
 
 def is_quadratic(d) -> bool:
-    """Is the log density a quadratic form in y: a polynomial whose second derivative is free of y?
+    """Is the log density a quadratic form in y: without functions of y, its second derivative free of y?
 
-    Polynomial first: |y| has a second derivative free of y as well, almost everywhere.
+    Without functions: |y| has a second derivative free of y as well, almost everywhere.
     """
-    if not _is_polynomial(d.expr, d.noisy):
+    if any(_holds(f, d.noisy) for f in d.expr.atoms(sp.Function, sp.Piecewise, sp.Max, sp.Min, Mask)):
         return False
     found = False
     for first in d.score:

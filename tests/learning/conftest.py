@@ -26,7 +26,7 @@ def trained(mixture):
         GaussianKernel(),
         key=jax.random.key(1),
         levels=geometric(0.1, 6.0),
-        steps=2500,
+        steps=4000,
         batch_size=128,
         learning_rate=5e-3,
         weight_decay=0.0,

@@ -65,7 +65,9 @@ def test_far_out_the_kernel_s_own_tail_is_left(trained):
         far = trained.energy(jnp.asarray([[100.0, 0.0], [1000.0, 0.0]]), sigma)
         centre, scaling = trained.potential.scaling.centre, trained.potential.scaling
         weight = np.exp(scaling.log_weight(trained.levels.coordinate(sigma)))[0]
-        quadratic = weight * np.array([(100 - centre[0]) ** 2, (1000 - centre[0]) ** 2]) / (2 * sigma**2)
+        place = np.array([100.0, 1000.0])
+        tails = weight * (place - centre[0]) ** 2 + (1 - weight) * (place - scaling.high[0]) ** 2
+        quadratic = tails / (2 * sigma**2)
         np.testing.assert_allclose(np.diff(far), np.diff(quadratic), rtol=0.02)
 
 
