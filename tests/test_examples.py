@@ -1,0 +1,33 @@
+"""Every lesson in examples/ runs as a user would run it, and says what it promises."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("[0-9]*.py"))
+
+# Words that a lesson must print.
+SAYS = {
+    "01_declare": [
+        "L > 2",
+        "log-speckle holds for every L: True",
+        "the constant was found: True",
+        "Kernel.product(",
+        "4 coordinates: [ 1.  2.  2. -5.]",
+        "use a noise whose density vanishes at the edge",
+    ],
+}
+
+
+def test_there_are_lessons():
+    assert EXAMPLES and set(SAYS) <= {path.stem for path in EXAMPLES}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_lesson(path, tmp_path):
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert not [words for words in SAYS.get(path.stem, []) if words not in done.stdout], done.stdout

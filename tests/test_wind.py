@@ -1,0 +1,26 @@
+"""models/wind.py: the real data, and the noised directions against the closed form of their resultant length."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from symdsm.runs import run_file
+
+MODEL = Path(__file__).parents[1] / "models" / "wind.py"
+
+
+@pytest.mark.slow
+def test_the_run(tmp_path):
+    record = run_file(MODEL, tmp_path / "wind").record
+    assert record["directions"] == 310
+    # Pewsey, Neuhaeuser and Ruxton, Circular Statistics in R (2013), print 0.292 and 0.656.
+    assert record["mean_direction"] == pytest.approx(0.292, abs=5e-4)
+    assert record["length"] == pytest.approx(0.656, abs=5e-4)
+    draws = 310 * runpy.run_path(str(MODEL))["DRAWS"]
+    for name in ("wrapped_normal", "von_mises", "wrapped_cauchy"):
+        error = np.subtract(record[f"{name}_length"], record[f"{name}_length_expected"])
+        assert np.abs(error).max() < 4 * np.sqrt(0.5 / draws)
+        assert (tmp_path / "wind" / f"{name}.py").exists()
+    assert (tmp_path / "wind" / "prior_predictive.png").stat().st_size > 10_000
