@@ -21,9 +21,9 @@ import mpmath
 import sympy as sp
 
 from symdsm.symbolic.budget import OutOfTime, bounded
-from symdsm.symbolic.nodes import NUMERIC, plain
+from symdsm.symbolic.nodes import NUMERIC, LogAbs, plain
 
-__all__ = ["Approach", "Exponents", "exponents", "limit_at", "settle_signs"]
+__all__ = ["Approach", "Exponents", "d", "exponents", "limit_at", "log_slopes", "settle_signs"]
 
 _SECONDS = 1.0
 d = sp.Symbol("_d", positive=True)
@@ -124,7 +124,7 @@ def exponents(log_density: sp.Expr, score: sp.Expr, variable, approach: Approach
     put = {variable: approach.at}
     density = settle_signs(plain(log_density).xreplace(put), points)
     field = settle_signs(plain(score).xreplace(put), points)
-    slope_l, slope_s = _slopes(log_density, score, variable, approach, points)
+    slope_l, slope_s = (log_slopes(f, variable, approach, points) for f in (log_density, LogAbs(score)))
     q = _checked(limit_at(d * sp.diff(density, d)), slope_l, points)
     if field == 0 or field.is_zero:
         return None if q is None else Exponents(q[0], None, None, q[1])
@@ -169,27 +169,25 @@ def _close(symbolic, point, slope) -> bool:
     return abs(complex(value) - complex(slope)) < 0.02 * (1 + abs(complex(value)))
 
 
-def _slopes(log_density, score, variable, approach, points):
-    """Slopes in log d of l and log|s| between d = 1e-40 and 1e-50, at each parameter point."""
+def log_slopes(log_f, variable, approach, points) -> list | None:
+    """Slopes of log f in log d between d = 1e-40 and 1e-50, one for each parameter point."""
     symbols = sorted({s for p in points for s in p}, key=lambda s: s.name)
     at = sp.lambdify([d, *symbols], approach.at, "mpmath")
-    density = sp.lambdify([variable, *symbols], log_density, [NUMERIC, "mpmath"])
-    s = sp.lambdify([variable, *symbols], score, [NUMERIC, "mpmath"])
+    value = sp.lambdify([variable, *symbols], log_f, [NUMERIC, "mpmath"])
     with mpmath.mp.workdps(120):
         near, far = mpmath.mpf(10) ** -50, mpmath.mpf(10) ** -40
         step = mpmath.log(far) - mpmath.log(near)
-        out_l, out_s = [], []
-        for p in points:
-            values = [mpmath.mpf(p[k]) for k in symbols]
-            e_near, e_far = at(near, *values), at(far, *values)
-            out_l.append(_safe(lambda: (density(e_far, *values) - density(e_near, *values)) / step))  # noqa: B023
-            out_s.append(_safe(lambda: mpmath.log(abs(s(e_far, *values) / s(e_near, *values))) / step))  # noqa: B023
-    return (None if None in out_l else out_l), (None if None in out_s else out_s)
+
+        def slope(numbers):
+            return (value(at(far, *numbers), *numbers) - value(at(near, *numbers), *numbers)) / step
+
+        out = [_safe(slope, [mpmath.mpf(p[s]) for s in symbols]) for p in points]
+    return None if None in out else out
 
 
-def _safe(thunk):
+def _safe(function, *args):
     try:
-        value = mpmath.re(thunk())
+        value = mpmath.re(function(*args))
     except (ArithmeticError, ValueError, TypeError, mpmath.libmp.NoConvergence):
         return None
     return None if mpmath.isnan(value) else value

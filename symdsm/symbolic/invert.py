@@ -152,8 +152,8 @@ def _peel_polynomial(g, e, v, condition):
     for inner in (e, sp.exp(e)):
         t = sp.Symbol("_t", real=True)
         polynomial = sp.expand(sp.together(g).xreplace({inner: t}))
-        numerator, _ = sp.fraction(sp.together(polynomial - v))
-        if numerator.has(e) or not numerator.is_polynomial(t) or denominator.has(t) and denominator.is_constant():
+        numerator = sp.fraction(sp.together(polynomial - v))[0]
+        if numerator.has(e) or not numerator.is_polynomial(t):
             continue
         coefficients = sp.Poly(numerator, t).all_coeffs()
         if len(coefficients) == 2:

@@ -22,11 +22,11 @@ import sympy as sp
 
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.derive import derivative, noise_targets
-from symdsm.symbolic.exponents import Approach, exponents, limit_at, settle_signs
+from symdsm.symbolic.exponents import Approach, d, exponents, limit_at, log_slopes, settle_signs
 from symdsm.symbolic.findings import Finding, Regularity, tidy_boolean
 from symdsm.symbolic.kinks import kinks
 from symdsm.symbolic.logs import exact_log
-from symdsm.symbolic.nodes import plain
+from symdsm.symbolic.nodes import LogAbs, plain
 from symdsm.symbolic.probe import probes
 
 __all__ = ["Finding", "Regularity", "check_regularity"]
@@ -235,29 +235,25 @@ def _finite_at(view, field, approach) -> tuple[sp.Basic | None, bool]:
     if found.q == sp.oo and found.r.is_finite:
         return sp.true, found.numeric
     if found.q == sp.oo and found.r == -sp.oo:
-        return _compare_rates(view, field, approach), found.numeric
+        when, seen = _compare_rates(view, field, approach)
+        return when, seen or found.numeric
     when = _positive(found.q + 2 * found.r + approach.weight + 1)
     return sp.Or(when, *_exceptions(view, field, approach, found)), found.numeric
 
 
 def _compare_rates(view, field, approach):
-    """Both infinite: the sum d l' + 2 d s'/s decides (Gumbel's left tail)."""
+    """Both infinite: the sum d l' + 2 d s'/s decides (Gumbel's left tail). Returns (condition, seen numerically)."""
     density, s = (_settled(e, view, approach) for e in (view.measure, field))
-    d = next(
-        iter(sp.ordered(approach.at.free_symbols & (density.free_symbols | s.free_symbols) - _params(view))),
-        None,
-    )
-    if d is None:
-        return None
     total = limit_at(d * sp.diff(density, d) + 2 * d * sp.diff(s, d) / s)
     if total is None:
-        return None
+        slopes = log_slopes(view.measure + 2 * LogAbs(field), view.variable, approach, view.points)
+        return (sp.true, True) if slopes and all(slope > 5 for slope in slopes) else (None, False)
     poles = sp.fraction(sp.together(sp.Mul(*[f.args[0] for f in sp.Mul.make_args(total) if isinstance(f, sp.sign)])))[1]
-    return sp.Or(_positive(total), *_at_roots(view, field, approach, poles, poles.free_symbols))
-
-
-def _params(view):
-    return {s for p in view.points for s in p}
+    lead = sp.Mul(*[f for f in sp.Mul.make_args(sp.factor(s)) if d not in f.free_symbols])
+    zeros = sp.fraction(sp.together(lead))[0]
+    symbols = poles.free_symbols | zeros.free_symbols & total.free_symbols
+    roots = _at_roots(view, field, approach, poles * zeros, symbols)
+    return sp.Or(_positive(total), *roots), False
 
 
 def _exceptions(view, field, approach, found) -> list[sp.Basic]:
@@ -272,10 +268,11 @@ def _exceptions(view, field, approach, found) -> list[sp.Basic]:
 def _at_roots(view, field, approach, numerator, symbols) -> list[sp.Basic]:
     """Eq(symbol, root) for each root of `numerator` at which the second moment is finite."""
     out = []
-    for symbol in sorted(symbols, key=lambda s: s.name):
-        if not numerator.is_polynomial(symbol) or sp.degree(numerator, symbol) != 1:
+    factors = sp.Mul.make_args(sp.factor(numerator))
+    for symbol, factor in ((q, f) for q in sorted(symbols, key=lambda q: q.name) for f in factors):
+        if not factor.is_polynomial(symbol) or sp.degree(factor, symbol) != 1:
             continue
-        value = sp.simplify(-numerator.coeff(symbol, 0) / numerator.coeff(symbol, 1))
+        value = sp.simplify(-factor.coeff(symbol, 0) / factor.coeff(symbol, 1))
         if value.free_symbols or value.is_positive is False and symbol.is_positive:
             continue
         put = {symbol: value}
