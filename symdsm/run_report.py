@@ -56,7 +56,7 @@ def write_report(folder: str | Path) -> Path:
     tree = arviz.from_netcdf(folder / kept["posterior"]).load()
     draws = tree["posterior"][kept["variable"]].to_numpy()
     posterior = ImagePosterior(draws.reshape(*draws.shape[:2], *truth.shape), truth, observed)
-    posterior.pictures()[0].figure.savefig(folder / PICTURE, dpi=150)
+    posterior.pictures()[0].figure.savefig(folder / PICTURE, dpi=150, bbox_inches="tight")
     return image_report(
         folder / PAGE,
         posterior,
