@@ -9,8 +9,8 @@ import mpmath
 import sympy as sp
 
 from symdsm.codegen import special
-from symdsm.codegen.program import Program, verify_draw, verify_scores
 from symdsm.codegen.coupled_check import verify_coupled
+from symdsm.codegen.program import Program, verify_draw, verify_scores
 from symdsm.codegen.source import HELPER_IMPORT, scalar_source
 from symdsm.codegen.source_coupled import coupled_source
 from symdsm.codegen.source_product import product_source

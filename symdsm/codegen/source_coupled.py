@@ -59,7 +59,7 @@ def coupled_source(declaration: CoupledDeclaration, digest: str) -> str:
         functions.append(_public(name, core, _DOCS[name].format(y=y, x=x, level=level)))
     if "sample" in texts:
         given = "".join(f", {p}={p}" for p in params)
-        functions.append(_target("target", "y, score(y, x{0})".format(given), given, params))
+        functions.append(_target("target", f"y, score(y, x{given})", given, params))
         if "level_score" in texts:
             value = f"y, score(y, x{given}), level_score(y, x{given})"
             functions.append(_target("dual_target", value, given, params))

@@ -124,7 +124,13 @@ def vector_source(declaration: VectorDeclaration, digest: str) -> str:
 
     body = _MODULE.substitute(
         digest=digest[:12],
-        formulas=f"    mean: {list(t.mean)}\n    covariance: {t.covariance.tolist()}\n    parameters: {', '.join(names)}",
+        formulas="\n".join(
+            [
+                f"    mean: {list(t.mean)}",
+                f"    covariance: {t.covariance.tolist()}",
+                f"    parameters: {', '.join(names)}",
+            ]
+        ),
         n=len(declaration.noisy_symbols),
         level=level.name,
         x_in=f"x: jax.Array, /, *, {typed}",
