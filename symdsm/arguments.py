@@ -55,9 +55,12 @@ def check_support(support: Any) -> None:
 
 def check_sde(drift: Any, diffusion: Any, state: Any, time: Any) -> None:
     """SymPy expressions and symbols; no parameter takes the name of the noisy value. Raises DeclarationError."""
-    for part in (drift, diffusion):
-        if not isinstance(part, sp.MatrixBase):
-            check_declared(part, time, clean=state if isinstance(state, sp.Symbol) else time)
+    states = list(state) if isinstance(state, sp.MatrixBase) else [state]
+    for symbol in states:
+        for part in (drift, diffusion):
+            check_declared(
+                sp.S.Zero if isinstance(part, sp.MatrixBase) else part, time=time, clean=symbol, state=symbol
+            )
     free = sp.sympify(drift).free_symbols | sp.sympify(diffusion).free_symbols
     if isinstance(state, sp.Symbol) and any(s.name == "y" != state.name for s in free):
         raise DeclarationError(

@@ -229,6 +229,8 @@ BAD = {
     "text as a weight": (lambda: sd.Kernel.mixture({gaussian: "1"}), "the weight '1'"),
     "text as a support": (lambda: density(bell, noisy=y, clean=x, support="y > 0"), "SymPy set"),
     "text as a drift": (lambda: sde("-x", s, state=x, time=t), "a str"),
+    "text as a state": (lambda: sde(-x, s, state="x", time=t), "'x', a str"),
+    "text as a time": (lambda: sde(-x, s, state=x, time="t"), "time='t'"),
     "text as a coordinate": (lambda: gaussian.change("log"), "a function of y"),
     "clean symbol that does not occur": (lambda: random(e(0, s), clean=x), "clean=x, which does not occur"),
     "noisy symbol that does not occur": (lambda: density(sp.exp(-(x**2)), noisy=y, clean=x), "noisy symbol y"),
