@@ -93,9 +93,11 @@ def _push_forward(noise: Noise, noisy, clean, level, period, source) -> Declarat
     return _with_sign(declaration)
 
 
-def _anchor(noise: Noise, log_density: sp.Expr, noisy: sp.Symbol) -> sp.Expr:
+def _anchor(noise: Noise, log_density: sp.Expr, noisy: sp.Symbol) -> sp.Expr | None:
     """The image of a point of the noise at which the density is finite: x e^2 has none at e = 0."""
     middle = interior_point(noise.support)
+    if middle is None:
+        return None
     for point in (middle, middle + sp.S.Half if noise.support == sp.S.Reals else middle):
         anchor = noise.map.xreplace({noise.variable: point})
         if not log_density.xreplace({noisy: anchor}).has(sp.zoo, sp.oo, sp.nan, LogAbs(sp.S.Zero)):

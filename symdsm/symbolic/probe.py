@@ -43,6 +43,7 @@ def probes(declaration, count: int, seed: int = 0, tries: int = 60) -> list[dict
     anchor = declaration.anchor if declaration.anchor is not None else sp.S.One
     defined = numeric(declaration.log_density.xreplace({y: anchor}), symbols)
     inside = numeric(declaration.inside.xreplace({real_y: anchor}), symbols)
+    place = numeric(anchor, symbols)
     found = []
     for attempt in range(tries):
         values = {s: value_for(s, rng) for s in symbols}
@@ -52,7 +53,8 @@ def probes(declaration, count: int, seed: int = 0, tries: int = 60) -> list[dict
             values |= {s: v + 2.0 for s, v in values.items() if s is not declaration.clean and v > 0}
         try:
             number = mpmath.mpmathify(defined(*values.values()))
-            if bool(inside(*values.values())) and number.imag == 0 and mpmath.isfinite(number):
+            real = number.imag == 0 and mpmath.im(place(*values.values())) == 0
+            if real and bool(inside(*values.values())) and mpmath.isfinite(number):
                 found.append(values)
         except (ArithmeticError, ValueError, TypeError, mpmath.libmp.NoConvergence):
             continue

@@ -69,6 +69,8 @@ def interior_point(support: sp.Set) -> sp.Expr | None:
     """A point well inside an interval; None when the set is not one."""
     if support == sp.S.Reals:
         return sp.S.Zero
+    if isinstance(support, sp.ConditionSet):
+        return None
     if not isinstance(support, sp.Interval):
         parts = [interior_point(s) for s in getattr(support, "args", ()) if isinstance(s, sp.Set)]
         return next((p for p in parts if p is not None), None)
@@ -105,8 +107,8 @@ def _ordered(ends, slope):
     low, high = ends
     if low is None or high is None or any(v.has(sp.Limit, sp.nan, sp.zoo) for v in ends):
         return None
-    if slope.is_positive or low == -sp.oo or high == sp.oo:
+    if slope.is_positive or low == -sp.oo or high == sp.oo or (high - low).is_positive:
         return low, high
-    if slope.is_negative or low == sp.oo or high == -sp.oo:
+    if slope.is_negative or low == sp.oo or high == -sp.oo or (high - low).is_negative:
         return high, low
     return None
