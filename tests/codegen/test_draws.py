@@ -45,7 +45,7 @@ def p_value(declaration, cdf):
     return scs.kstest(np.asarray(y), cdf).pvalue
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "log-gammas")) for n in RECIPES])
 def test_law_of_the_draws(name):
     declaration, law = RECIPES[name]
     cdf = law.cdf if law is not None else {"inverse": kumaraswamy, "transformed": log_laplace}[name]
