@@ -10,7 +10,7 @@ import sympy as sp
 
 from symdsm.codegen import special
 from symdsm.codegen.coupled_check import verify_coupled
-from symdsm.codegen.program import Program, verify_draw, verify_scores
+from symdsm.codegen.program import Program, verify_draws, verify_scores
 from symdsm.codegen.source import HELPER_IMPORT, scalar_source
 from symdsm.codegen.source_coupled import coupled_source
 from symdsm.codegen.source_product import product_source
@@ -66,9 +66,11 @@ def verify(declaration, program: Program) -> None:
     """Compare the scores with autodiff at points drawn from the kernel itself."""
     rng = random.Random(1)
     level = declaration.level.name if program.has_level_score else None
-    for k in range(2):
+    examples = []
+    for _ in range(2):
         params = {p.name: value_for(p, rng) for p in declaration.params}
-        verify_draw(program, k, _clean_example(declaration, rng), params, level)
+        examples.append((_clean_example(declaration, rng), params))
+    verify_draws(program, examples, level)
 
 
 def _clean_example(declaration, rng):

@@ -202,15 +202,17 @@ def verify_scores(functions, points: list[dict], draws, level: str | None) -> No
             compare_scores(name, np.asarray(value), np.asarray(derived), np.asarray(automatic), np.asarray(y))
 
 
-def verify_draw(program: Program, seed: int, x, params: dict, level: str | None) -> None:
-    """The same comparison at one draw of a kernel whose log_prob sums over its event."""
+def verify_draws(program: Program, examples: list[tuple], level: str | None) -> None:
+    """The same comparison at one draw for each (x, params), of a kernel whose log_prob sums over its event."""
+    compared = _at_a_draw(program._module, level)
     with jax.enable_x64(True):
-        x = jax.tree.map(lambda v: jnp.asarray(v, dtype=float), x, is_leaf=lambda v: isinstance(v, list))
-        params = {k: jnp.asarray(v, dtype=float) for k, v in params.items()}
-        value, pairs = _at_a_draw(program._module, level)(jax.random.key(seed), x, params)
-        for name, (derived, automatic) in zip(("score", "level score"), pairs, strict=False):
-            leaves = [np.concatenate([np.ravel(a) for a in jax.tree.leaves(t)]) for t in (derived, automatic)]
-            compare_scores(name, np.asarray(value), *leaves)
+        for seed, (x, params) in enumerate(examples):
+            x = jax.tree.map(lambda v: jnp.asarray(v, dtype=float), x, is_leaf=lambda v: isinstance(v, list))
+            params = {k: jnp.asarray(v, dtype=float) for k, v in params.items()}
+            value, pairs = compared(jax.random.key(seed), x, params)
+            for name, (derived, automatic) in zip(("score", "level score"), pairs, strict=False):
+                leaves = [np.concatenate([np.ravel(a) for a in jax.tree.leaves(t)]) for t in (derived, automatic)]
+                compare_scores(name, np.asarray(value), *leaves)
 
 
 def _at_a_draw(module, level):

@@ -52,7 +52,7 @@ def laws(case, program):
 
 @pytest.mark.parametrize("case", ROWS)
 def test_laws(case):
-    """One kernel, compiled once, against its oracle in every law; float32 at shapes of 400 is in the command's table."""
+    """One kernel, compiled once, against its oracle in every law (float32 at shapes of 400: see the command)."""
     program = find(key(case)).declare().compile()
     assert not {law: faults for law, faults in laws(case, program) if faults}
 
