@@ -112,6 +112,7 @@ _NODES = {
     nodes.LogBesselKe: "special.log_bessel_ke",
     nodes.LogBesselKOrder: "special.log_bessel_k_order",
     nodes.BesselKRatio: "special.bessel_k_ratio",
+    nodes.ErlangCdf: "special.erlang_cdf",
     nodes.LogGammaP: "special.log_gamma_p",
     nodes.LogGammaQ: "special.log_gamma_q",
     nodes.GammaHazardP: "special.gamma_hazard_p",
@@ -137,6 +138,7 @@ WHOLE = frozenset(
         nodes.Softmax,
         nodes.SignedWeight,
         nodes.WrappedNormalMoment,
+        nodes.ErlangCdf,
         nodes.LogBetaIncShape,
         nodes.LogHyp1F1Shape,
     }

@@ -26,7 +26,7 @@ import sympy as sp
 from symdsm.symbolic.budget import OutOfTime, bounded
 from symdsm.symbolic.moments import probe
 from symdsm.symbolic.nodes_elementary import Expm1
-from symdsm.symbolic.nodes_incomplete import LogGammaP
+from symdsm.symbolic.nodes_incomplete import ErlangCdf
 
 __all__ = ["Modes", "NoClosedForm", "accumulate", "integral", "is_zero", "modes", "spread_of", "value"]
 
@@ -235,8 +235,8 @@ def _moment(c: sp.Expr, k: int, rate: sp.Expr, tau: sp.Expr) -> sp.Expr:
     if k == 0:
         return sp.factor_terms(c) / rate * Expm1(rate * tau)
     decay = -rate
-    if decay.is_positive:
-        return c * sp.factorial(k) / decay ** (k + 1) * sp.exp(LogGammaP(k + 1, decay * tau))
+    if decay.is_positive and k < 8:
+        return c * sp.factorial(k) / decay ** (k + 1) * ErlangCdf(k + 1, decay * tau)
     powers = sp.Add(*((decay * tau) ** j / sp.factorial(j) for j in range(k + 1)))
     return c * sp.factorial(k) / decay ** (k + 1) * (1 - sp.exp(rate * tau) * powers)
 

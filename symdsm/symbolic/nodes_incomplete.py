@@ -25,6 +25,7 @@ from symdsm.symbolic.nodes_base import Node, derivative_in_order
 
 __all__ = [
     "BetaHazard",
+    "ErlangCdf",
     "GammaHazardP",
     "GammaHazardQ",
     "Hyp1F1Ratio",
@@ -47,6 +48,33 @@ def _whole(k, least, most, name):
 
 def _log_gamma_density(a, x):
     return (a - 1) * mpmath.log(x) - x - mpmath.loggamma(a)
+
+
+class ErlangCdf(Node):
+    """P(k, u) = 1 - exp(-u) sum_{j<k} u^j/j! for a whole number k from 1 to 8; derivative u^(k-1) exp(-u)/(k-1)!."""
+
+    nargs, sign = 2, +1
+
+    @classmethod
+    def eval(cls, k, u):
+        _whole(k, 1, 8, "ErlangCdf")
+
+    @staticmethod
+    def numeric(k, u):
+        return u**k * mpmath.exp(-u) * mpmath.hyp1f1(1, k + 1, u) / mpmath.factorial(k)
+
+    def as_plain(self):
+        k, u = self.args
+        return 1 - sp.exp(-u) * sp.Add(*(u**j / sp.factorial(j) for j in range(k)))
+
+    def fdiff(self, argindex=1):
+        if argindex == 1:
+            raise ArgumentIndexError(self, argindex)
+        k, u = self.args
+        return u ** (k - 1) * sp.exp(-u) / sp.factorial(k - 1)
+
+    def tex(self, k, u):
+        return rf"P\left({k}, {u}\right)"
 
 
 class LogGammaP(Node):

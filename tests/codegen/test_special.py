@@ -67,6 +67,8 @@ CASES = [
     (N.BesselKRatio, (), grid([-7.3, -0.6, -0.3, 0, 2.5, 5.4, 30], ARGUMENTS), 0, 1e-14, 6e-6),
     (N.LogBesselIOrder, (), grid([-0.4, 0.3, 2.5, 30], [1e-3, 3, 13, 200]), 1, 1e-13, 2e-6),
     (N.LogBesselKOrder, (), grid([0.3, 2.5, 30], [1e-3, 0.6, 3, 200]), 1, 1e-13, 2e-6),
+    (N.ErlangCdf, (2,), grid(np.minimum(HALF, 1e10)), 0, 2e-15, 8e-7),
+    (N.ErlangCdf, (3,), grid(np.minimum(HALF, 1e10)), 0, 4e-15, 2e-6),
     (N.LogGammaP, (), grid(SHAPES, GAMMA_X), 0, 4e-13, 3e-5),
     (N.LogGammaQ, (), grid(SHAPES, GAMMA_X), 0, 4e-13, 3e-5),
     (N.GammaHazardP, (), grid(SHAPES, GAMMA_X), 0, 4e-13, 3e-5),

@@ -41,6 +41,7 @@ from .elementary import (
 from .gammas import factorial, log_beta, polygamma, stirling_error, trigamma, zeta
 from .incomplete_beta import beta_hazard, betainc_regularized, log_beta_inc, log_beta_inc_shape
 from .incomplete_gamma import (
+    erlang_cdf,
     gamma_hazard_p,
     gamma_hazard_q,
     log_gamma_p,
@@ -77,6 +78,7 @@ __all__ = [
     "csch",
     "entrywise",
     "erfcx",
+    "erlang_cdf",
     "exp_gap",
     "factorial",
     "frac",

@@ -146,6 +146,21 @@ def gamma_hazard_q(a, x):
     return jnp.exp(_pieces_of_gamma(a, x)[3] - jnp.log(x))
 
 
+def erlang_cdf(k, u):
+    """P(k, u) for a whole number k: its series below 1.5, else one minus the elementary sum."""
+    near, term = jnp.minimum(u, 1.5), 1.0
+    series = jnp.ones_like(near)
+    for j in range(20, 0, -1):
+        series = 1.0 + near / (k + j) * series
+    power, total = jnp.ones_like(near), jnp.ones_like(near)
+    for j in range(1, k):
+        term = term * u / j
+        total = total + term
+    for j in range(1, k + 1):
+        power = power * near / j
+    return jnp.where(u < 1.5, power * jnp.exp(-near) * series, 1.0 - jnp.exp(-u) * total)
+
+
 def lower_gamma(a, x):
     """The lower incomplete gamma function Gamma(a) P(a, x)."""
     return jnp.exp(log_gamma_p(a, x) + jax.scipy.special.gammaln(a))
