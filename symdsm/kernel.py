@@ -196,7 +196,7 @@ class Kernel:
     @cached_property
     def log_density(self) -> sp.Expr:
         """log p(y | x), SymPy, on the support."""
-        return self._public(self._declaration.log_density)
+        return self._read(self._declaration.log_density)
 
     @cached_property
     def score(self) -> sp.Expr | sp.MatrixBase | dict:

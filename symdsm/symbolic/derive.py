@@ -94,7 +94,28 @@ def readable(expr: sp.Expr) -> sp.Expr:
     candidates = [expr, sp.factor_terms(expr)]
     if not expr.has(sp.Piecewise) and sp.count_ops(expr) < 60:
         candidates += [sp.factor_terms(sp.cancel(sp.together(expr))), sp.factor(expr)]
-    return min((c for c in candidates if _same(c, expr)), key=lambda c: (sp.count_ops(c), len(str(c))))
+    if not expr.has(sp.Piecewise) and sp.count_ops(expr) < 150:
+        opened = sp.expand_log(expr.replace(_is_log_of_one, lambda e: sp.log(sp.together(e.args[0]))))
+        flat = sp.Add(*(sp.expand_mul(term, deep=False) for term in sp.Add.make_args(opened)))
+        candidates += [flat, *(sp.collect(flat, u) for u in _logs_and_powers(flat))]
+    return min((c for c in candidates if _same(c, expr)), key=_length)
+
+
+def _is_log_of_one(e: sp.Basic) -> bool:
+    """log(1 + 1/nu): of one symbol, so that it can be opened without spoiling log(1 + z**2/nu)."""
+    return isinstance(e, sp.log) and len(e.free_symbols) == 1
+
+
+def _length(e: sp.Expr) -> tuple[int, int]:
+    """Operations, a minus sign in front of a sum counting three, then characters."""
+    coefficient, rest = e.as_coeff_Mul()
+    return sp.count_ops(e) + 3 * int(coefficient.is_negative and rest.is_Add), len(str(e))
+
+
+def _logs_and_powers(flat: sp.Expr) -> list[sp.Expr]:
+    """What the terms of an expanded sum may be collected by: logarithms and inverse powers of symbols."""
+    found = flat.atoms(sp.log) | {p for p in flat.atoms(sp.Pow) if p.base.is_Symbol and p.exp == -1}
+    return sorted(found, key=sp.default_sort_key)
 
 
 def _same(candidate: sp.Expr, expr: sp.Expr) -> bool:

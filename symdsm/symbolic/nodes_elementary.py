@@ -255,6 +255,8 @@ class Expm1(Node):
 
     @classmethod
     def eval(cls, u):
+        if isinstance(u, sp.log):
+            return u.args[0] - 1
         return sp.S.Zero if u.is_zero else None
 
     def _eval_is_positive(self):
