@@ -14,7 +14,7 @@ import sympy as sp
 __all__ = ["shared"]
 
 
-def shared(exprs: list[sp.Expr], y: sp.Symbol, x: sp.Symbol) -> tuple[list[tuple[sp.Symbol, sp.Expr]], list[sp.Expr]]:
+def shared(exprs: list[sp.Expr], y: sp.Symbol, x: sp.Symbol) -> tuple[list[tuple[sp.Symbol, sp.Basic]], list[sp.Expr]]:
     """[(name, expression), ...] in order of use, and the expressions in these names."""
     residual = sp.Symbol("residual", real=True)
     prepared = [_with_residual(e, y, x, residual) for e in exprs]

@@ -81,7 +81,7 @@ def _fold(expr: sp.Add) -> sp.Expr:
     return sp.Add(*[a for a in expr.args if not a.is_number], sp.Float(total.evalf(25), 17))
 
 
-def _expm1(expr: sp.Add) -> sp.Expr:
+def _expm1(expr: sp.Expr) -> sp.Expr:
     """c (exp(u) - 1) + rest, when a constant -c and one c exp(u) are both there."""
     if not expr.is_Add:
         return expr

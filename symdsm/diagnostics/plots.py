@@ -61,13 +61,13 @@ def images(panels: Mapping[str, np.ndarray], *, spread: Mapping[str, np.ndarray]
     count = len(panels) + len(spread)
     figure, axes = _figure(2.1 * count, 2.5, 1, count)
     first = next(iter(panels.values()))
-    low, high = np.nanmin(first), np.nanmax(first)
+    low, high = float(np.nanmin(first)), float(np.nanmax(first))
     for axis, (title, image) in zip(axes[0], panels.items(), strict=False):
         shown = _show(axis, image, low, high)
         axis.set_title(title)
     figure.colorbar(shown, ax=axes[0, : len(panels)], location="bottom", shrink=0.35, aspect=40, pad=0.04)
     for axis, (title, image) in zip(axes[0, len(panels) :], spread.items(), strict=True):
-        figure.colorbar(_show(axis, image, 0.0, np.nanmax(image), "Blues"), ax=axis, location="bottom", pad=0.04)
+        figure.colorbar(_show(axis, image, 0.0, float(np.nanmax(image)), "Blues"), ax=axis, location="bottom", pad=0.04)
         axis.set_title(title)
     return figure
 
