@@ -14,6 +14,8 @@ from symdsm.inference.tempering import _SAMPLERS, sample
 
 from .conftest import mixture
 
+pytestmark = pytest.mark.xdist_group("one sampler")  # its compilation is shared within a worker
+
 QUIET = {"progress": False}
 
 
@@ -74,6 +76,7 @@ def test_one_key_one_posterior_and_one_compilation(gaussian_run):
     assert len(_SAMPLERS) == kept
 
 
+@pytest.mark.slow
 def test_weights_of_distant_modes(two_modes):
     def program(y):
         z = numpyro.sample("z", LearnedPrior(two_modes))
@@ -86,6 +89,7 @@ def test_weights_of_distant_modes(two_modes):
     assert within(left, weights[0] / weights.sum())
 
 
+@pytest.mark.slow
 def test_other_sites_and_several_priors_under_plates(gaussian):
     """z_i and w learned N(1, 0.7^2 + 0.05^2), scale ~ Gamma(3, 1) left to its prior."""
 
@@ -104,6 +108,7 @@ def test_other_sites_and_several_priors_under_plates(gaussian):
     assert within(posterior["z"][..., 1, 2], (1 / prior) / (1 / prior + 1 / 0.25))
 
 
+@pytest.mark.slow
 def test_without_a_learned_prior_levels_do_not_apply():
     def program(y):
         mean = numpyro.sample("mean", dist.Normal(0.0, 1.0))

@@ -12,6 +12,8 @@ from symdsm.learning.levels import geometric
 from symdsm.learning.networks import Denoiser, Energy, Score
 from tests.learning.doubles import GaussianKernel
 
+pytestmark = pytest.mark.xdist_group("one fit")  # the session's fit is trained by one worker
+
 SIGMAS = [0.1, 0.4, 1.5, 6.0]
 
 
@@ -126,6 +128,7 @@ def short(net, **options):
     return fit(net, data, GaussianKernel(), key=jax.random.key(1), **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Score, Denoiser])
 def test_scores_and_denoisers_learn_too(kind):
     found = short(kind((1,), key=jax.random.key(0), width=16, depth=1))
@@ -136,6 +139,7 @@ def test_scores_and_denoisers_learn_too(kind):
         found.energy(y, 1.0)
 
 
+@pytest.mark.slow
 def test_an_energy_without_the_level_objective_has_no_log_prob():
     found = short(Energy((1,), key=jax.random.key(0), width=8, depth=1), steps=50)
     assert not found.normalised
