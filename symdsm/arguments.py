@@ -7,6 +7,7 @@ import sympy as sp
 
 from symdsm.errors import DeclarationError, ParameterError
 from symdsm.symbolic.declaration import Declaration
+from symdsm.symbolic.given import expression
 from symdsm.symbolic.probe import numeric, probes
 
 __all__ = [
@@ -61,7 +62,7 @@ def check_sde(drift: Any, diffusion: Any, state: Any, time: Any) -> None:
             check_declared(
                 sp.S.Zero if isinstance(part, sp.MatrixBase) else part, time=time, clean=symbol, state=symbol
             )
-    free = sp.sympify(drift).free_symbols | sp.sympify(diffusion).free_symbols
+    free = expression(drift, "the drift").free_symbols | expression(diffusion, "the diffusion").free_symbols
     if isinstance(state, sp.Symbol) and any(s.name == "y" != state.name for s in free):
         raise DeclarationError(
             given="an SDE with a parameter called y", expected="another name: y is the noisy value", fix="rename it"
@@ -72,7 +73,7 @@ def check_weights(weights: Iterable) -> None:
     """SymPy expressions, not negative, that add to one. Raises DeclarationError."""
     weights = list(weights)
     texts = [w for w in weights if not isinstance(w, (sp.Expr, int, float))]
-    negative = [w for w in weights if not texts and sp.sympify(w).is_negative]
+    negative = [w for w in weights if not texts and expression(w, "the weight").is_negative]
     total = None if texts else sp.cancel(sp.together(sp.Add(*map(sp.sympify, weights))))
     if texts or negative or not _is_one(total):
         wrong = texts or negative
@@ -110,7 +111,7 @@ _PLACES = (-21.7, -3.1, -0.83, -0.21, 0.17, 0.79, 3.3, 19.4)
 
 
 def _not_real(transform, value: float) -> bool:
-    image = sp.sympify(transform(sp.Float(value)))
+    image = expression(transform(sp.Float(value)), "the coordinate")
     return bool(image.is_number) and not image.evalf(15).is_real
 
 
@@ -145,7 +146,7 @@ def admissible_values(kernel, values: Mapping) -> dict[sp.Symbol, sp.Expr]:
             raise ParameterError(
                 given=f"{key} -> {value!r}", expected="a number or a SymPy expression", fix=f"pass {{{key}: 2.0}}, say"
             )
-        value = sp.sympify(value)
+        value = expression(value, f"{key} ->")
         for fact in ("positive", "nonnegative", "negative", "real"):
             if getattr(symbol, f"is_{fact}") and getattr(value, f"is_{fact}") is False:
                 raise ParameterError(

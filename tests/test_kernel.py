@@ -228,6 +228,8 @@ BAD = {
     "text as a symbol": (lambda: random(e(x, s), clean="x"), "clean='x'"),
     "text as a weight": (lambda: sd.Kernel.mixture({gaussian: "1"}), "the weight '1'"),
     "text as a support": (lambda: density(bell, noisy=y, clean=x, support="y > 0"), "SymPy set"),
+    "text as a period": (lambda: density(-((y - x) ** 2), noisy=y, clean=x, log=True, period="2*pi"), "a str"),
+    "text from a coordinate": (lambda: random(st.Normal("y", x, s), clean=x).change(lambda value: "exp(y)"), "a str"),
     "text as a drift": (lambda: sde("-x", s, state=x, time=t), "a str"),
     "text as a state": (lambda: sde(-x, s, state="x", time=t), "'x', a str"),
     "text as a time": (lambda: sde(-x, s, state=x, time="t"), "time='t'"),

@@ -16,6 +16,10 @@ def test_the_code_runs(tmp_path, monkeypatch):
     names = {"__name__": "readme"}
     for number, block in enumerate(BLOCKS, start=1):
         exec(compile(block, f"README.md, block {number}", "exec"), names)
+    place = names["posterior"]["posterior"]["place"]
+    assert (place.sizes["chain"], place.sizes["draw"]) == (4, 500)
+    # Exact: log odds log 4 + (1.5^2 - 2.5^2) / (2 * 4.1) = 0.90, so 71% lie left of zero.
+    assert 0.5 < float((place < 0).mean()) < 0.9
 
 
 def test_there_is_code_and_it_is_short():

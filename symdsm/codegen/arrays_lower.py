@@ -225,10 +225,10 @@ class Lowering:
             return self.seen(self._gather(source, e.indices, axes), axes, frame)
         for dimension, (text, axis) in enumerate(index):
             if text.startswith("roll"):
-                shift, along = sp.sympify(text[5:]), f", axis={dimension}" if len(index) > 1 else ""
+                back, along = _negative(text[5:]), f", axis={dimension}" if len(index) > 1 else ""
                 argument = source if isinstance(source, str) else source
                 fragment = self.seen(argument, axes, tuple(a for _, a in index if a is not None))
-                source = self.operation(f"jnp.roll({{0}}, {-shift}{along})", (fragment,), axes)
+                source = self.operation(f"jnp.roll({{0}}, {back}{along})", (fragment,), axes)
                 index[dimension] = (":", axis)
         return self.seen(source, [a for _, a in index if a is not None], frame, index)
 
@@ -331,3 +331,10 @@ class Lowering:
         first = "{0}" if self.axes_in(fragments[0], own) == set(own) else "{p0} + jnp.zeros_like({1})"
         template = f"jax.nn.logsumexp({first}{axis}, b={{1}})"
         return missing + self.seen(self.operation(template, fragments, kept), kept, frame)
+
+
+def _negative(text: str) -> str:
+    """The text of minus a shift."""
+    if text.startswith("-") and text[1:].isdigit():
+        return text[1:]
+    return f"-{text}" if text.isidentifier() or text.isdigit() else f"-({text})"

@@ -36,7 +36,7 @@ class JaxPrinter:
         self.modules: set[str] = set()
 
     def doprint(self, expr: sp.Basic) -> str:
-        return self._print(sp.sympify(expr))[0]
+        return self._print(sp.sympify(expr, strict=True))[0]
 
     def _print(self, expr: sp.Basic) -> tuple[str, int]:
         """The text and how tightly it binds."""

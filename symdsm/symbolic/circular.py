@@ -14,6 +14,7 @@ import sympy as sp
 from symdsm.errors import DeclarationError
 from symdsm.symbolic.constructors import from_density
 from symdsm.symbolic.declaration import Declaration
+from symdsm.symbolic.given import expression
 from symdsm.symbolic.probe import numeric, probes
 
 __all__ = ["from_circular_density"]
@@ -21,7 +22,7 @@ __all__ = ["from_circular_density"]
 
 def from_circular_density(f, noisy, clean, support, level, log, period) -> Declaration:
     """The kernel on the circle of circumference `period` with (log) density f. Raises DeclarationError."""
-    period = sp.sympify(period)
+    period = expression(period, "the period")
     if support is not None:
         raise DeclarationError(
             given=f"period={period} together with support={support}",

@@ -19,6 +19,7 @@ from symdsm.errors import DeclarationError
 from symdsm.symbolic.coupled import from_coupled
 from symdsm.symbolic.declaration import Declaration, Noise, check_symbols
 from symdsm.symbolic.diffusion import transition
+from symdsm.symbolic.given import expression
 from symdsm.symbolic.invert import Branch, invert
 from symdsm.symbolic.laws import LAWS, LINE, Law, law_of
 from symdsm.symbolic.logs import exact_log, stable_logs
@@ -143,7 +144,7 @@ def from_density(
     log: bool = False,
 ) -> Declaration:
     """The kernel with the (log) density f, given up to a factor without y."""
-    f = sp.sympify(f)
+    f = expression(f, "the density")
     if isinstance(noisy, sp.IndexedBase):
         return from_coupled(f, noisy, clean, support, level, log)
     check_symbols(f if support is None else sp.Tuple(f, support), clean, level, noisy)

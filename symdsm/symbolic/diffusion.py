@@ -32,6 +32,7 @@ from sympy.stats.rv import RandomSymbol
 
 from symdsm.errors import DeclarationError, DerivationError
 from symdsm.symbolic.budget import OutOfTime, bounded
+from symdsm.symbolic.given import expression
 from symdsm.symbolic.linear_flow import NoClosedForm, accumulate, integral, is_zero, modes, spread_of, value
 from symdsm.symbolic.moments import check_moments, tidy
 
@@ -170,7 +171,7 @@ def _law(law) -> tuple[sp.Expr, sp.Expr]:
                 fix="use st.Normal('v0', mean, std) or a fixed value",
             )
         return distribution.mean, distribution.std**2
-    return sp.sympify(law), sp.S.Zero
+    return expression(law, "the start"), sp.S.Zero
 
 
 def _solve(matrix, offset, noise, start, spread, t) -> tuple[sp.Matrix, sp.Matrix]:

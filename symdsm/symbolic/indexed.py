@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symdsm.errors import DeclarationError
+from symdsm.symbolic.given import expression
 from symdsm.symbolic.indexed_adjoint import Contribution, adjoint
 from symdsm.symbolic.indexed_form import Form
 from symdsm.symbolic.indexed_nodes import Axis, LogDet, Solve
@@ -69,7 +70,7 @@ def declare(log_density: sp.Expr, noisy, clean) -> IndexedDensity:
     IndexedBase or a Symbol) and parameters (symbols and IndexedBases). Raises DeclarationError for free indices,
     sizes that no shape tells, integer or complex arrays, and arrays used without an index.
     """
-    raw = sp.sympify(log_density)
+    raw = expression(log_density, "the log density")
     if not isinstance(noisy, sp.IndexedBase):
         raise DeclarationError(given=f"noisy={noisy!r}", expected="an IndexedBase", fix='use noisy=sp.IndexedBase("y")')
     if not isinstance(raw, sp.Expr) or not any(e.base == noisy for e in raw.atoms(sp.Indexed)):

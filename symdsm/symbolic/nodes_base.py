@@ -62,7 +62,7 @@ def plain(expr):
 
     For reading and for a second opinion. Never for code: the written-out form is what loses digits.
     """
-    return sp.sympify(expr).replace(lambda e: isinstance(e, Node), lambda e: e.as_plain())
+    return sp.sympify(expr, strict=True).replace(lambda e: isinstance(e, Node), lambda e: e.as_plain())
 
 
 def derivative_in_order(f, order):
