@@ -1,4 +1,4 @@
-"""How a density and its score behave next to a point: two limits.
+"""How a density and its score behave next to a point: two exponents.
 
 Next to a point, at distance d -> 0+ (or y = 1/d at infinity), write density ~ d^q and score ~ d^r:
 
@@ -9,9 +9,10 @@ The density vanishes at the point iff q > 0 (or q = 0 and l -> -oo). The part of
 
     integral d^(q + 2r + J) dd,   J = 0 at a finite point, -2 at infinity,   finite iff q + 2r + J + 1 > 0.
 
-The two limits are taken apart: combined ones lose conditions (measured on the Burr and Weibull laws). Each symbolic
-value is held against the slopes of l and log|s| at d = 1e-40 and 1e-50 in 120 digits, at random admissible
-parameters; where SymPy gives none, the slopes alone are reported as seen numerically.
+Leading terms (symbolic/leading.py) give both, with factors exp(E) and powers of log d, in milliseconds; where they do
+not reach, the two limits are taken by SymPy, apart: combined ones lose conditions (measured on the Burr and Weibull
+laws). Each symbolic value is held against the slopes of l and log|s| at d = 1e-40 and 1e-50 in 120 digits, at random
+admissible parameters; where there is no symbolic value, the slopes alone are reported as seen numerically.
 Source: Watson's lemma and Olver, Asymptotics and Special Functions (1974), for integrals of algebraic singularities.
 """
 
@@ -21,12 +22,15 @@ import mpmath
 import sympy as sp
 
 from symdsm.symbolic.budget import OutOfTime, bounded
+from symdsm.symbolic.leading import Lead, d, leading, limit_of
 from symdsm.symbolic.nodes import NUMERIC, LogAbs, plain
 
 __all__ = ["Approach", "Exponents", "d", "exponents", "limit_at", "log_slopes", "settle_signs"]
 
-_SECONDS = 1.0
-d = sp.Symbol("_d", positive=True)
+_SECONDS = 0.4
+
+
+_TROUBLE = (OutOfTime, NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, sp.PoleError)
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,16 @@ class Approach:
 
 @dataclass(frozen=True)
 class Exponents:
-    """q and r as SymPy expressions in the parameters; `numeric` when only slopes at random points were seen."""
+    """q and r as SymPy expressions in the parameters; `numeric` when only slopes at random points were seen.
+
+    `square` is the leading term of density times score^2, None where only q and r are known.
+    """
 
     q: sp.Expr
     r: sp.Expr | None  # None: the score is identically zero there
     lead: sp.Expr | None
     numeric: bool
+    square: Lead | None = None
 
 
 def settle_signs(expr: sp.Expr, points: list[dict]) -> sp.Expr:
@@ -100,21 +108,19 @@ def _truth_at(condition, point):
 
 
 def limit_at(expr: sp.Expr) -> sp.Expr | None:
-    """lim_{d -> 0+} of a ratio, simplified first so that symbolic powers of d cancel; None when undecided."""
+    """lim_{d -> 0+}: by leading terms, else by SymPy on the simplified ratio; None when undecided."""
+    try:
+        quick = bounded(_SECONDS, limit_of, expr)
+    except _TROUBLE:
+        quick = None
+    if quick is not None:
+        return quick
     try:
         small = bounded(_SECONDS, sp.simplify, expr)
         if d not in small.free_symbols:
             return small
         value = bounded(_SECONDS, sp.limit, small, d, 0, "+")
-    except (
-        OutOfTime,
-        NotImplementedError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        sp.PoleError,
-    ):
+    except _TROUBLE:
         return None
     return None if value.has(sp.Limit, sp.nan, sp.zoo, sp.AccumBounds, d) else value
 
@@ -125,16 +131,43 @@ def exponents(log_density: sp.Expr, score: sp.Expr, variable, approach: Approach
     density = settle_signs(plain(log_density).xreplace(put), points)
     field = settle_signs(plain(score).xreplace(put), points)
     slope_l, slope_s = (log_slopes(f, variable, approach, points) for f in (log_density, LogAbs(score)))
-    q = _checked(limit_at(d * sp.diff(density, d)), slope_l, points)
-    if field == 0 or field.is_zero:
+    measure, size = _lead(sp.exp(density)), _lead(field)
+    q = _checked(_exponent(measure) if measure else limit_at(d * sp.diff(density, d)), slope_l, points)
+    if field == 0 or field.is_zero or size is not None and size.c == 0:
         return None if q is None else Exponents(q[0], None, None, q[1])
-    r = _checked(limit_at(d * sp.diff(field, d) / field), slope_s, points)
+    r = _checked(_exponent(size) if size else limit_at(d * sp.diff(field, d) / field), slope_s, points)
     if q is None or r is None:
         return None
-    lead = None
-    if not r[1] and r[0].is_finite:
+    lead = size.c if size else None
+    if lead is None and not r[1] and r[0].is_finite:
         lead = limit_at(field / d ** r[0])
-    return Exponents(q[0], r[0], lead, q[1] or r[1])
+    seen = q[1] or r[1]
+    square = measure.times(size).times(size) if measure and size and not seen else None
+    return Exponents(q[0], r[0], lead, seen, square)
+
+
+def _lead(expr) -> Lead | None:
+    """The leading term of expr; of its one fraction where the largest terms of a sum cancel."""
+    try:
+        found = bounded(_SECONDS, leading, expr)
+        return found or bounded(_SECONDS, lambda: leading(_one_fraction(expr)))
+    except _TROUBLE:
+        return None
+
+
+def _one_fraction(expr):
+    """p/q in d and in one power w = exp(1/d) where expr is rational in these."""
+    w = sp.Dummy("w", positive=True)
+    put = {e: w ** (e.args[0] * d) for e in expr.atoms(sp.exp) if (e.args[0] * d).is_integer}
+    return sp.factor(sp.cancel(sp.together(expr.xreplace(put)))).xreplace({w: sp.exp(1 / d)})
+
+
+def _exponent(lead: Lead) -> sp.Expr | None:
+    """p of c d^p exp(E), or oo (vanishes faster than any power) or -oo by the limit of E."""
+    if lead.E == 0:
+        return lead.p
+    end = limit_of(lead.E)
+    return None if end is None else sp.expand(-end) if end.is_infinite else -end
 
 
 def _checked(symbolic, slopes, points) -> tuple[sp.Expr, bool] | None:

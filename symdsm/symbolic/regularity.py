@@ -25,6 +25,7 @@ from symdsm.symbolic.derive import derivative, noise_targets
 from symdsm.symbolic.exponents import Approach, d, exponents, limit_at, log_slopes, settle_signs
 from symdsm.symbolic.findings import Finding, Regularity, tidy_boolean
 from symdsm.symbolic.kinks import kinks
+from symdsm.symbolic.leading import Lead, leading
 from symdsm.symbolic.logs import exact_log
 from symdsm.symbolic.nodes import LogAbs, plain
 from symdsm.symbolic.probe import probes
@@ -138,6 +139,8 @@ def _positive(q: sp.Expr) -> sp.Basic:
     if q.is_Mul and q.has(sp.oo):
         (q,) = [f.args[0] for f in q.args if isinstance(f, sp.sign)] or [q]
     q = sp.factor_terms(sp.cancel(sp.together(q)))
+    if q is sp.nan:
+        return None
     if q.is_positive:
         return sp.true
     if q.is_nonpositive:
@@ -232,6 +235,12 @@ def _finite_at(view, field, approach) -> tuple[sp.Basic | None, bool]:
         return None, False
     if found.r is None:
         return sp.true, found.numeric
+    if found.square is not None:
+        when = _integrable(found.square, approach)
+        if when is not None and when is not sp.true:
+            when = sp.Or(when, *_exceptions(view, field, approach, found))
+        if when is not None:
+            return when, False
     if found.q == sp.oo and found.r.is_finite:
         return sp.true, found.numeric
     if found.q == sp.oo and found.r == -sp.oo:
@@ -239,6 +248,17 @@ def _finite_at(view, field, approach) -> tuple[sp.Basic | None, bool]:
         return when, seen or found.numeric
     when = _positive(found.q + 2 * found.r + approach.weight + 1)
     return sp.Or(when, *_exceptions(view, field, approach, found)), found.numeric
+
+
+def _integrable(square: Lead, approach) -> sp.Basic | None:
+    """The integral of c d^p (-log d)^m exp(E) d^J next to d = 0 is finite; None where a sign is not decided."""
+    if square.E != 0:
+        rate = leading(square.E)
+        return None if rate is None or not rate.p.is_negative and not rate.E else _positive(-rate.c)
+    total = sp.expand(square.p + approach.weight + 1)
+    if total == 0:
+        return sp.true if square.m < -1 else sp.false
+    return _positive(total)
 
 
 def _compare_rates(view, field, approach):
@@ -261,7 +281,7 @@ def _exceptions(view, field, approach, found) -> list[sp.Basic]:
     if found.lead is None or not found.lead.free_symbols:
         return []
     numerator = sp.fraction(sp.together(found.lead))[0]
-    symbols = found.lead.free_symbols & (found.q.free_symbols | found.r.free_symbols)
+    symbols = found.lead.free_symbols - {view.variable}
     return _at_roots(view, field, approach, numerator, symbols)
 
 
