@@ -11,6 +11,7 @@ from symdsm.codegen.draws import draw_lines
 from symdsm.codegen.fisher import fisher_lines
 from symdsm.codegen.naming import shared
 from symdsm.codegen.printer import JaxPrinter
+from symdsm.codegen.shorten import shorten
 from symdsm.codegen.stabilise import stabilise
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.derive import derivative, noise_targets, readable
@@ -31,12 +32,13 @@ def block_functions(declaration: Declaration, suffix: str = "") -> list[str]:
     emit = _Emitter(declaration, suffix)
     functions = [
         emit.pointwise("log_prob", log_density, "-jnp.inf", "log p(y | x); -inf outside the support."),
-        emit.pointwise("score", derivative(log_density, declaration.noisy), "jnp.nan", "d/dy log p(y | x)."),
+        emit.pointwise("score", shorten(derivative(log_density, declaration.noisy)), "jnp.nan", "d/dy log p(y | x)."),
     ]
     dual = declaration.level is not None and declaration.normalised is True
     if dual:
         text = f"d/d{declaration.level} log p(y | x)."
-        functions.append(emit.pointwise("level_score", derivative(log_density, declaration.level), "jnp.nan", text))
+        level_score = shorten(derivative(log_density, declaration.level))
+        functions.append(emit.pointwise("level_score", level_score, "jnp.nan", text))
     return [*functions, emit.sample(), *emit.targets(dual), emit.fisher()]
 
 

@@ -7,6 +7,7 @@
     c (log y - log x) -> c log(y/x)
     |u|^b -> AbsPower(u, b), whose derivative is not 0/0 at u = 0
     k cos u - log I_0(k) -> -2 k sin(u/2)^2 - log (I_0(k) e^-k)
+    nu x + nu (1 - x) -> nu
     pieces -> pieces whose unused branches see a harmless argument (safe `where`)
 
 The derivatives of a stabilised log density are again made of stable nodes, so the score is derived after this step.
@@ -22,8 +23,18 @@ __all__ = ["stabilise"]
 
 
 def stabilise(expr: sp.Expr) -> sp.Expr:
-    expr = stable_logs(expr)
+    expr = stable_logs(expr.replace(_collapses, sp.expand))
     return _walk(stirling(expr) if expr.is_Add else expr)
+
+
+def _collapses(expr: sp.Basic) -> bool:
+    """A short sum that is a single symbol when multiplied out."""
+    return (
+        expr.is_Add
+        and len(expr.args) == 2
+        and any(a.is_Mul and a.has(sp.Add) for a in expr.args)
+        and (sp.expand(expr).is_Symbol)
+    )
 
 
 def _walk(expr: sp.Basic) -> sp.Basic:

@@ -85,7 +85,7 @@ def _log_of_sum(f: sp.Add) -> sp.Expr:
                 return sp.log(2) + LogNdtr(root if candidate is other else -root)
             if _is_power(candidate):
                 return log_of(sign, exact_log(candidate))
-    known = _two_minus_erfc(f) or _one_plus_wave(f)
+    known = _two_minus_erfc(f) or _one_plus_wave(f) or _one_fraction(f)
     if known is not None:
         return known
     if any(term.has(sp.exp) or _is_power(term) for term in f.args):
@@ -104,6 +104,15 @@ def _two_minus_erfc(f: sp.Add) -> sp.Expr | None:
     if isinstance(function, sp.erfc) and two == -2 * c:
         return exact_log(-c) + sp.log(2) + LogNdtr(sp.sqrt(2) * function.args[0])
     return None
+
+
+def _one_fraction(f: sp.Add) -> sp.Expr | None:
+    """log (1/a + 1/(1 - a)) = -log a - log|1 - a|: inverses whose common numerator is a number."""
+    if len(f.args) != 2 or not all(a.is_Pow and a.exp == -1 and (a.base.is_Symbol or a.base.is_Add) for a in f.args):
+        return None
+    above, below = sp.fraction(sp.together(f))
+    above = sp.expand(above)
+    return exact_log(above / below) if above.is_number else None
 
 
 def _one_plus_wave(f: sp.Add) -> sp.Expr | None:

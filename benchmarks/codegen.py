@@ -1,0 +1,213 @@
+"""How fast is generated code? `python -m benchmarks.codegen [--kernels NAME ...] [--sizes N ...] [--rounds N]`.
+
+The time of `program.score` on float32 arrays, as a ratio to
+
+    (a) hand     what an expert writes by hand from the published density (benchmarks/handwritten.py)
+    (b) grad     jax.grad of the generated log density, summed over the entries
+    (c) numpyro  jax.grad of the log_prob of NumPyro's distribution, where there is one
+    (d) sympy    lambdify(modules="jax") of SymPy's own derivative of the written-out log density, where it runs
+
+and the time to trace and compile it as a ratio to (b). Below 1 the generated score is faster. Everything is under
+jax.jit. Each repetition calls every contestant in turn, starting from another one each time, and each keeps its
+fastest repetition: the machine's other work then hurts all alike, and least of all the figures. The hand-written
+score must agree with the generated one in float64, or the run stops; a contestant whose float32 values differ from
+the float64 ones by more than a hundredth anywhere is timed no less, and marked *.
+"""
+
+import argparse
+import statistics
+import time
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sympy as sp
+
+from benchmarks.codegen_cases import CASES
+from benchmarks.handwritten import SCORES
+
+SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
+RIVALS = ("hand", "grad", "numpyro", "sympy")
+SLICE = 0.004  # seconds that one repetition of one contestant lasts, at least one call
+
+
+@dataclass
+class Row:
+    """One kernel at one size: seconds of each contestant, and which of them are inaccurate."""
+
+    kernel: str
+    size: int
+    seconds: dict
+    wrong: set
+    compile_ratio: float
+
+    def ratio(self, rival):
+        return self.seconds["ours"] / self.seconds[rival] if rival in self.seconds else None
+
+    def __str__(self):
+        cells = ""
+        for rival in RIVALS:
+            ratio = self.ratio(rival)
+            cells += f"{'-':>9}" if ratio is None else f"{ratio:8.2f}{'*' if rival in self.wrong else ' '}"
+        micro = 1e6 * self.seconds["ours"]
+        return f"{self.kernel:30}{self.size:>9}{micro:11.1f}{cells}{self.compile_ratio:9.2f}"
+
+
+def contestants(case, kernel, program):
+    """name -> function of (y, x, params)."""
+
+    def by_autodiff(log_prob):
+        return lambda y, x, params: jax.grad(lambda y: jnp.sum(log_prob(y, x, **params)))(y)
+
+    found = {
+        "ours": lambda y, x, params: program.score(y, x, **params),
+        "hand": lambda y, x, params: SCORES[case.name](y, x, **params),
+        "grad": by_autodiff(program.log_prob),
+    }
+    if case.peer is not None:
+        found["numpyro"] = by_autodiff(lambda y, x, **params: case.peer(x, **params).log_prob(y))
+    written = _lambdified(kernel) if kernel.event_ndim == 0 else None
+    if written is not None:
+        found["sympy"] = written
+    return found
+
+
+def _lambdified(kernel):
+    """SymPy's own derivative through SymPy's own printer."""
+    names = [str(p) for p in kernel.params]
+    slope = sp.diff(kernel.log_density, kernel.noisy)
+    f = sp.lambdify([kernel.noisy, kernel.clean, *kernel.params], slope, modules="jax")
+    return lambda y, x, params: f(y, x, *(params[n] for n in names))
+
+
+def arguments(case, program, size, dtype):
+    """y, x and the parameters of about `size` coordinates."""
+    params = {k: jnp.asarray(v, dtype) for k, v in case.params.items()}
+    y, x = case.data(program, size, params, dtype)
+    return y, x, params
+
+
+def measure(functions, args, rounds):
+    """The fastest of `rounds` interleaved repetitions of each function, in seconds for one call."""
+    names, best, calls = list(functions), {}, {}
+    for name in names:
+        once = min(_elapsed(functions[name], args, 1) for _ in range(3))
+        calls[name] = max(1, int(SLICE / once))
+    for k in range(rounds):
+        for name in names[k % len(names) :] + names[: k % len(names)]:
+            seconds = _elapsed(functions[name], args, calls[name])
+            best[name] = min(best.get(name, np.inf), seconds)
+    return best
+
+
+def _elapsed(f, args, calls):
+    begin = time.perf_counter()
+    for _ in range(calls):
+        out = f(*args)
+    jax.block_until_ready(out)
+    return (time.perf_counter() - begin) / calls
+
+
+def compiled(function, args):
+    """The compiled function, and the seconds that tracing and compiling took."""
+    jax.clear_caches()
+    begin = time.perf_counter()
+    executable = jax.jit(function).lower(*args).compile()
+    return executable, time.perf_counter() - begin
+
+
+def compile_ratio(functions, args, repetitions=3):
+    """Fastest of a few compilations of ours over the fastest of autodiff's."""
+    times = {name: np.inf for name in ("ours", "grad")}
+    for _ in range(repetitions):
+        for name in times:
+            times[name] = min(times[name], compiled(functions[name], args)[1])
+    return times["ours"] / times["grad"]
+
+
+def check(case, functions, program):
+    """Stop when the hand-written score is not the generated one in float64."""
+    with jax.enable_x64(True):
+        args = arguments(case, program, 400, jnp.float64)
+        ours, hand = (np.asarray(functions[name](*args)) for name in ("ours", "hand"))
+    error = np.max(np.abs(ours - hand) / (1e-3 * np.max(np.abs(hand)) + np.abs(hand)))
+    if not error < 1e-9:
+        raise SystemExit(f"{case.name}: the hand-written score differs from the generated one by {error:.1e}")
+
+
+def inaccurate(functions, executables, args):
+    """The contestants whose float32 values are not those of the generated score in float64, or not finite."""
+    with jax.enable_x64(True):
+        exact = np.asarray(functions["ours"](*jax.tree.map(lambda a: jnp.asarray(np.asarray(a), jnp.float64), args)))
+    size = 1e-3 * np.max(np.abs(exact)) + np.abs(exact)
+    wrong = set()
+    for name, f in executables.items():
+        error = np.abs(np.asarray(f(*args), float) - exact) / size
+        if not np.max(error) < 0.01:
+            wrong.add(name)
+    return wrong
+
+
+def rows_of(case, sizes, rounds):
+    kernel = case.kernel()
+    program = kernel.compile()
+    functions = contestants(case, kernel, program)
+    check(case, functions, program)
+    small = arguments(case, program, sizes[0], jnp.float32)
+    ratio = compile_ratio(functions, small)
+    for size in sizes:
+        args = arguments(case, program, size, jnp.float32)
+        executables = {}
+        for name, function in functions.items():
+            try:
+                executables[name] = compiled(function, args)[0]
+            except (NameError, AttributeError, TypeError, jax.errors.JAXTypeError):
+                assert name == "sympy", f"{name} does not run for {case.name}"
+        wrong = inaccurate(functions, executables, args)
+        yield Row(case.name, size, measure(executables, args, rounds), wrong, ratio)
+
+
+def geometric_mean(values):
+    return float(np.exp(np.mean(np.log(values))))
+
+
+def summary(rows):
+    """Geometric mean, worst and count against each rival, for all sizes and for each."""
+    print("\nratio of the generated score's time to the rival's")
+    print(f"{'':12}{'geometric mean':>16}{'median':>9}{'worst':>9}{'count':>7}   by size")
+    for rival in RIVALS:
+        found = [(row.ratio(rival), row) for row in rows if row.ratio(rival) is not None]
+        if not found:
+            continue
+        ratios = [r for r, _ in found]
+        worst, row = max(found, key=lambda pair: pair[0])
+        by_size = {s: geometric_mean([r for r, row in found if row.size == s]) for s in {row.size for row in rows}}
+        shown = ", ".join(f"{s:.0e}: {by_size[s]:.2f}" for s in sorted(by_size))
+        print(
+            f"{rival:12}{geometric_mean(ratios):16.3f}{statistics.median(ratios):9.2f}{worst:9.2f}{len(ratios):7}"
+            f"   {shown}   worst: {row.kernel} at {row.size}"
+        )
+    compiles = list({row.kernel: row.compile_ratio for row in rows}.values())
+    print(f"{'compile/grad':12}{geometric_mean(compiles):16.3f}{statistics.median(compiles):9.2f}{max(compiles):9.2f}")
+
+
+def main(argv=None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    known = {case.name: case for case in CASES}
+    parser.add_argument("--kernels", nargs="+", choices=sorted(known), default=list(known), metavar="NAME")
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES, metavar="N")
+    parser.add_argument("--rounds", type=int, default=15)
+    options = parser.parse_args(argv)
+    print(f"{'':30}{'size':>9}{'ours/us':>11}" + "".join(f"{r:>8} " for r in RIVALS) + f"{'compile':>9}")
+    rows = []
+    for name in options.kernels:
+        for row in rows_of(known[name], tuple(options.sizes), options.rounds):
+            rows.append(row)
+            print(row, flush=True)
+    summary(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,185 @@
+"""Rewriting of derivatives: fewer and cheaper operations with the same digits.
+
+A stabilised log density keeps exponentials of logarithms apart because its values need it; its derivatives often do
+not. Every rule is exact for real arguments and leaves out cancellation or transcendental functions:
+
+    exp(log a + 2 log|b| - log c) - 1 = a b^2/c - 1          c (a/c - 1) = a - c
+    c exp u - c = c expm1 u                                  c v^k - c = c expm1(k log v)
+    2 c sigma(u) - c = c tanh(u/2)                           sigma(log(a/b)) = a/(a + b)
+    softmax of two = sigma of their difference               sign(log(a/b)) = sign(a - b)
+    1/a + 1/(1 - a) = 1/(a (1 - a))                          sin u cos u = sin(2u)/2, where neither stands alone
+    log a - log b = log(a/b)
+
+sigma is the logistic function.
+"""
+
+import sympy as sp
+
+from symdsm.symbolic.nodes import Expm1, Log1p, LogAbs, Sigmoid, Softmax, Softplus
+
+__all__ = ["shorten"]
+
+
+def shorten(expr: sp.Expr) -> sp.Expr:
+    """The same function in fewer operations."""
+    return _half_angles(_walk(expr))
+
+
+def _walk(expr: sp.Basic) -> sp.Basic:
+    if not expr.args:
+        return expr
+    args = [_walk(a) for a in expr.args]
+    expr = expr.func(*args) if tuple(args) != expr.args else expr
+    for kind, rule in _RULES:
+        if isinstance(expr, kind):
+            expr = rule(expr)
+    return expr
+
+
+def _factor(term: sp.Expr) -> sp.Expr | None:
+    """exp(term), where that is a small whole power of something that is there."""
+    n, f = term.as_coeff_Mul()
+    if not (n.is_Integer and abs(n) <= 2):
+        return None
+    if isinstance(f, sp.log) and not f.args[0].is_number:
+        return f.args[0] ** n
+    if isinstance(f, LogAbs):
+        return sp.Abs(f.args[0]) ** n
+    if isinstance(f, Log1p):
+        return (1 + f.args[0]) ** n
+    if isinstance(f, Softplus):
+        return Sigmoid(-f.args[0]) ** -n if n == -1 else None
+    return None
+
+
+def _expm1(expr: sp.Expr) -> sp.Expr:
+    factors = [_factor(term) for term in sp.Add.make_args(expr.args[0])]
+    if None in factors or len(factors) > 4:
+        return expr
+    return _walk(sp.Mul(*factors)) - 1
+
+
+def _log_abs(expr: sp.Expr) -> sp.Expr:
+    return sp.log(expr.args[0]) if expr.args[0].is_positive else expr
+
+
+def _sigmoid(expr: sp.Expr) -> sp.Expr:
+    sign, f = expr.args[0].as_coeff_Mul()
+    if sign not in (1, -1) or not isinstance(f, sp.log) or not f.args[0].is_positive:
+        return expr
+    above, below = sp.fraction(f.args[0] ** sign)
+    return above / (above + below)
+
+
+def _softmax(expr: sp.Expr) -> sp.Expr:
+    k, *args = expr.args
+    if len(args) != 2 or expr.has(sp.Piecewise):  # a part may be empty, minus infinity: then softmax guards
+        return expr
+    return _walk(Sigmoid(sp.expand_mul(args[int(k)] - args[1 - int(k)])))
+
+
+def _sign(expr: sp.Expr) -> sp.Expr:
+    f = expr.args[0]
+    if isinstance(f, sp.log) and f.args[0].is_positive:
+        above, below = sp.fraction(f.args[0])
+        return sp.sign(above - below)
+    return expr
+
+
+def _product(expr: sp.Expr) -> sp.Expr:
+    """c (a/c - 1) -> a - c, for a symbol c; c (2 a - 2 b) -> 2 c (a - b)."""
+    content, sums = sp.S.One, []
+    for factor in expr.args:
+        common, rest = factor.primitive() if factor.is_Add else (sp.S.One, factor)
+        content, sums = content * common, [*sums, rest]
+    if content is not sp.S.One and len(expr.args) > 2:
+        expr = sp.Mul(content, *sums)
+    for factor in expr.args:
+        if factor.is_Add and len(factor.args) == 2 and sp.S.NegativeOne in factor.args:
+            ratio = factor + 1
+            for c in expr.args:
+                if c.is_Symbol and 1 / c in ratio.args:
+                    return expr / c / factor * (c * ratio - c)
+    return expr
+
+
+def _sum(expr: sp.Expr) -> sp.Expr:
+    for rule in (_paired, _one_log, _one_fraction):
+        if expr.is_Add:
+            expr = rule(expr)
+    return expr
+
+
+def _paired(expr: sp.Expr) -> sp.Expr:
+    """c f - c as one function, for f an exponential, a power or twice a logistic function."""
+    constant = expr.as_coeff_Add()[0]
+    for term in expr.args:
+        for f in sp.Mul.make_args(term):
+            c = term / f
+            if isinstance(f, Sigmoid):
+                c, one = c / 2, sp.tanh(f.args[0] / 2)
+            elif isinstance(f, sp.exp):
+                one = Expm1(f.args[0])
+            elif f.is_Pow and f.base.is_positive and not f.exp.is_number:
+                one = Expm1(f.exp * sp.log(f.base))
+            else:
+                continue
+            if -c in expr.args or (c.is_number and c == -constant):
+                return expr - term + c + c * one
+    return expr
+
+
+def _one_log(expr: sp.Expr) -> sp.Expr:
+    """log a - log b -> log(a/b), for two at a time."""
+    logs = {s: [t for t in expr.args if _argument(s * t) is not None] for s in (1, -1)}
+    for plus, minus in zip(logs[1], logs[-1], strict=False):
+        top, bottom = _argument(plus), _argument(-minus)
+        both = sp.log if top.is_positive and bottom.is_positive else LogAbs
+        expr = expr - plus - minus + both(top / bottom)
+    return expr
+
+
+def _argument(term: sp.Expr) -> sp.Expr | None:
+    """u where the term is log u or log|u| of what is simple and varies."""
+    if not isinstance(term, (sp.log, LogAbs, Log1p)):
+        return None
+    u = 1 + term.args[0] if isinstance(term, Log1p) else term.args[0]
+    return (
+        u if u.is_Symbol or (u.is_Add and all(a.is_Symbol or (-a).is_Symbol or a.is_number for a in u.args)) else None
+    )
+
+
+def _one_fraction(expr: sp.Expr) -> sp.Expr:
+    """1/a + 1/(1 - a) -> 1/(a (1 - a)): inverses whose common numerator is a number."""
+    inverses = [t for t in expr.args if t.is_Pow and t.exp == -1 and (t.base.is_Symbol or t.base.is_Add)]
+    inverses += [t for t in expr.args if (-t).is_Pow and (-t).exp == -1]
+    if len(inverses) != 2:
+        return expr
+    above, below = sp.fraction(sp.together(sp.Add(*inverses)))
+    above = sp.expand(above)
+    return expr - sp.Add(*inverses) + above / below if above.is_number else expr
+
+
+def _half_angles(expr: sp.Expr) -> sp.Expr:
+    """sin u cos u -> sin(2u)/2 where that leaves no other sine or cosine of u."""
+    for sine in sorted(expr.atoms(sp.sin), key=sp.default_sort_key):
+        cosine = sp.cos(sine.args[0])
+        mark = sp.Dummy()
+        changed = expr.replace(
+            lambda e, s=sine, c=cosine: e.is_Mul and s in e.args and c in e.args,
+            lambda e, s=sine, c=cosine, m=mark: e / (s * c) * m,
+        )
+        if changed != expr and not changed.has(sine, cosine):
+            expr = changed.xreplace({mark: sp.sin(2 * sine.args[0]) / 2})
+    return expr
+
+
+_RULES = (
+    (LogAbs, _log_abs),
+    (Softmax, _softmax),
+    (Sigmoid, _sigmoid),
+    (sp.sign, _sign),
+    (Expm1, _expm1),
+    (sp.Mul, _product),
+    (sp.Add, _sum),
+)
