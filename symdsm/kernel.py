@@ -41,6 +41,7 @@ from symdsm.symbolic.product import ProductDeclaration, product
 from symdsm.symbolic.regularity import Regularity, check_regularity
 from symdsm.symbolic.serialise import digest, dumps, loads
 from symdsm.symbolic.sources import replaced
+from symdsm.symbolic.tweedie import tweedie
 from symdsm.symbolic.vector import VectorDeclaration
 
 if TYPE_CHECKING:
@@ -229,9 +230,53 @@ class Kernel:
         """E[score^2 | x], SymPy, oo where it is infinite; None when no closed form is known, and check() says why."""
         found = fisher_information(self._declaration)
         if found.expr is None:
-            self._regularity = replace(self._regularity, notes=(f"Fisher information: {found.method}",))
+            self._note(f"Fisher information: {found.method}")
             return None
         return self._read(found.exact)
+
+    def denoiser(self) -> sp.Expr | sp.MatrixBase | dict | None:
+        """E[T(x) | y] = (l - c(y))/b(y), an expression in l = `marginal_score`; T is `identified`.
+
+        The generalised Tweedie formula, whatever the prior: for kernels whose score is b(y) T(x) + c(y). None for the
+        others, and check() says what they identify. Coupled Gaussians give y + S l in the event's indices, with the
+        array Sigma for a covariance S that cannot be read off; a product gives a dict. Efron, JASA 106 (2011).
+        """
+        for name, found in self._tweedie.items():
+            self._note(f"Denoiser{' of ' * bool(name)}{name}: {found}")
+        means = self._of_blocks(lambda found: found.mean if found.denoises else None)
+        return None if isinstance(means, dict) and set(means.values()) == {None} else means
+
+    @property
+    def identified(self) -> sp.Expr | sp.MatrixBase | dict | None:
+        """The statistic T(x) whose posterior mean the score gives: x, 1/x, log(x), A x. With y in it where the score
+        identifies only a combination: sin(x - y) for a von Mises kernel, which has no denoiser."""
+        return self._of_blocks(lambda found: found.statistic)
+
+    @property
+    def estimate(self) -> sp.Expr | sp.MatrixBase | dict | None:
+        """The clean value whose statistic is denoiser(): E[x | y] when `identified` is x, else not. For speckle it is
+        the harmonic mean 1/E[1/x | y] (Kim and Ye, Noise2Score, 2021). None where T is not one to one."""
+        return self._of_blocks(lambda found: found.estimate if found.denoises else None)
+
+    @property
+    def marginal_score(self) -> sp.Basic | dict:
+        """What stands for l = d/dy log q(y) in `denoiser` and `estimate`: a symbol, a column, an array or a dict."""
+        return self._of_blocks(lambda found: found.score)
+
+    @property
+    def _tweedie(self) -> dict:
+        """What each block identifies; a kernel that is no product is the block ''."""
+        found = tweedie(self._declaration)
+        return found if isinstance(found, dict) else {"": found}
+
+    def _of_blocks(self, rule):
+        values = {name: rule(found) for name, found in self._tweedie.items()}
+        read = {name: None if value is None else self._public(value) for name, value in values.items()}
+        return read if self.blocks else read[""]
+
+    def _note(self, text: str) -> None:
+        if text not in self._regularity.notes:
+            self._regularity = replace(self._regularity, notes=(*self._regularity.notes, text))
 
     def compile(self) -> Program:
         """The generated JAX program, its score compared with autodiff of its own log density. Cached."""

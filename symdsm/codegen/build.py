@@ -2,7 +2,7 @@
 
 import random
 import re
-from functools import singledispatch
+from functools import partial, singledispatch
 from pathlib import Path
 
 import mpmath
@@ -10,6 +10,7 @@ import sympy as sp
 
 from symdsm.codegen import special
 from symdsm.codegen.coupled_check import verify_coupled
+from symdsm.codegen.denoise import denoise_source
 from symdsm.codegen.program import Program, verify_draws, verify_scores
 from symdsm.codegen.source import HELPER_IMPORT, scalar_source
 from symdsm.codegen.source_coupled import coupled_source
@@ -51,7 +52,9 @@ def build_program(declaration, digest: str) -> Program:
         no_level = None
     except DerivationError as error:
         no_level = error
-    program = Program(module_source(declaration, digest), _rules(declaration), no_level)
+    program = Program(
+        module_source(declaration, digest), _rules(declaration), no_level, partial(denoise_source, declaration)
+    )
     verify(declaration, program)
     return program
 

@@ -10,7 +10,7 @@ log density, in float64, at random admissible points: SymPy has silent bugs, and
 import hashlib
 import linecache
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +31,7 @@ def load_source(source: str, name: str) -> types.ModuleType:
 
 
 class Program:
-    """The compiled face of a kernel: log_prob, score, level_score, sample, target, dual_target, fisher, source.
+    """A kernel's compiled face: log_prob, score, level_score, sample, target, dual_target, fisher, denoise, source.
 
     y, x and key are positional, parameters go by keyword. For a scalar kernel log_prob, score, level_score and
     fisher are elementwise over arrays that broadcast; for a coupled one log_prob and level_score sum over the event
@@ -42,8 +42,15 @@ class Program:
     DerivationError for a level score that the kernel does not have.
     """
 
-    def __init__(self, source: str, params: Mapping[str, Mapping[str, bool]], no_level: DerivationError | None):
+    def __init__(
+        self,
+        source: str,
+        params: Mapping[str, Mapping[str, bool]],
+        no_level: DerivationError | None,
+        denoising: Callable[[], str] | None = None,
+    ):
         self.source = source
+        self._denoising = denoising
         self._params = {name: dict(rules) for name, rules in params.items()}
         self._no_level = no_level
         self._module = load_source(source, f"kernel_{hashlib.sha256(source.encode()).hexdigest()[:12]}")
@@ -79,6 +86,24 @@ class Program:
     def fisher(self, x, /, **params):
         """E[score**2 | x]."""
         return self._call("fisher", (), {"x": x}, params)
+
+    def posterior_mean(self, y, score, /, **params):
+        """E[T(x) | y] from score = d/dy log q(y), T the statistic that the kernel's score identifies."""
+        return self._denoised("posterior_mean", y, score, params)
+
+    def denoise(self, y, score, /, **params):
+        """The clean value at which T is E[T(x) | y]: E[x | y] where T is x, else an estimate.
+
+        Both raise DerivationError, which names what is identified, for a kernel without a denoiser.
+        """
+        return self._denoised("denoise", y, score, params)
+
+    def _denoised(self, name, y, score, params):
+        if name not in self._compiled:
+            source = self._denoising()
+            module = load_source(source, f"denoiser_{hashlib.sha256(source.encode()).hexdigest()[:12]}")
+            self._compiled |= {n: jax.jit(getattr(module, n)) for n in ("posterior_mean", "denoise")}
+        return self._call(name, (), {"y": y, "score": score}, params)
 
     def _call(self, name, keys, arrays, params):
         params = self._checked(params)

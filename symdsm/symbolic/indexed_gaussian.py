@@ -13,7 +13,7 @@ import sympy as sp
 from symdsm.symbolic.indexed_adjoint import adjoint
 from symdsm.symbolic.indexed_nodes import Axis, Mask, Solve, axes_of
 
-__all__ = ["fisher_trace", "is_quadratic", "log_normaliser_derivative"]
+__all__ = ["centre", "fisher_trace", "is_quadratic", "log_normaliser_derivative"]
 
 
 def is_quadratic(d) -> bool:
@@ -80,6 +80,20 @@ def log_normaliser_derivative(d, symbol):
         if not _holds(rest, scaled):
             count = sp.Mul(*d.shapes[d.noisy])
             return sp.expand(count / s + rest)
+    return None
+
+
+def centre(d):
+    """(m, log density of u = y - m) with m a function of the index and the law of u free of x; None when none is seen.
+
+    The law of u is written in the noisy array's own letter.
+    """
+    u = sp.IndexedBase("u", real=True)
+    for candidate in _centres(d):
+        moved = _substitute(d.expr, d.noisy, lambda index, c=candidate: c(index) + u[index])
+        moved = _cleared(moved)
+        if d.clean not in moved.free_symbols and not _holds(moved, d.clean):
+            return candidate, _substitute(moved, u, lambda index: d.noisy[index])
     return None
 
 
