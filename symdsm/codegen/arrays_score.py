@@ -3,7 +3,8 @@
 A contribution that reaches the whole array is added. One that reaches a slice is padded with zeros when it is cheap,
 so that everything stays one loop over the array, and added in place when it is dear, because a padded term is
 computed once for each of its uses (measured on a million coordinates: padding is three times faster for differences,
-adding in place sixteen times faster for roots).
+adding in place sixteen times faster for roots). On one axis one of the padded terms is concatenated with its zeros
+instead, which XLA's loops on a CPU like twice as well; an entry that stands before it takes the place of the zero.
 """
 
 import re
@@ -32,14 +33,25 @@ def emit_score(d: IndexedDensity) -> str:
         else:
             parts.setdefault(place, []).append(fragment)
     total = sp.Add(*(f for f, _ in whole))
-    slices = []
+    slices, padded = [], {}
     for place, fragments in sorted(parts.items(), key=str):
         value = sp.Add(*fragments)
-        padded = _padded(writer.lowering, place, value, d.event_ndim)
-        if padded is None:
-            slices.append((place, value))
+        widths = _widths(place, d.event_ndim)
+        if widths is not None and _is_cheap_everywhere(writer.lowering, value, d.event_ndim):
+            padded[widths] = value
         else:
-            total += padded
+            slices.append((place, value))
+    joined = _joined(padded) if d.event_ndim == 1 else None
+    first_entry = next((s for s in slices if s[0] == ("0", ())), None) if joined and joined[0][0] == 1 else None
+    if first_entry is not None:
+        slices.remove(first_entry)
+    for widths, value in padded.items():
+        head = first_entry and first_entry[1]
+        total += (
+            _concatenated(writer.lowering, widths[0], value, head, y)
+            if widths == joined
+            else _padded(writer.lowering, widths, value)
+        )
     total = writer.lowering.with_residual(total)
     indices = [f for (_, fragments), _ in slices for f in fragments]
     lines = writer.lines.prepare([total, *indices, *(f for _, f in slices)])
@@ -94,22 +106,50 @@ def _spread(lowering, seed, axes):
     return lowering.seen(lowering.operation(f"jnp.broadcast_to({{0}}, ({shape},))", (fragment,), axes), axes, axes)
 
 
-def _padded(lowering, place, value, rank):
-    """The slice's value padded to the whole array, or None when that would be dear."""
+def _widths(place, rank) -> tuple | None:
+    """How many entries are missing before and after a slice, on each axis; None for an entry or a gather."""
     template, fragments = place
     ends = [re.fullmatch(r"(\d*):(?:-(\d+))?", text) for text in template.split(", ")]
-    whole = set(range(rank))
-    if fragments or not all(ends) or not _is_cheap(lowering, value):
+    if fragments or not all(ends):
         return None
-    if lowering.axes_in(value, tuple(range(rank))) != whole:
-        return None
-    widths = [(int(m.group(1) or 0), int(m.group(2) or 0)) for m in ends] + [(0, 0)] * (rank - len(ends))
-    width = str(widths[0] if rank == 1 else tuple(widths))
+    return tuple((int(m.group(1) or 0), int(m.group(2) or 0)) for m in ends) + ((0, 0),) * (rank - len(ends))
+
+
+def _joined(padded) -> tuple | None:
+    """The part to be concatenated with its zeros: one in the middle if there is one, else one at the end."""
+    before = [widths for widths in padded if widths[0][0] > 0]
+    return min(before, key=lambda w: (w[0][1] == 0, w)) if before else None
+
+
+def _positive(value):
+    """(factor, rest) with value = factor rest, so that a sign or a number stands in front of the padding."""
     factor, value = value.primitive() if value.is_Add else value.as_coeff_Mul()
-    if value.could_extract_minus_sign():
-        factor, value = -factor, -value
+    return (-factor, -value) if value.could_extract_minus_sign() else (factor, value)
+
+
+def _padded(lowering, widths, value):
+    """The slice's value padded with zeros to the whole array."""
+    rank = len(widths)
+    factor, value = _positive(value)
+    width = str(widths[0] if rank == 1 else widths)
     operation = lowering.operation(f"jnp.pad({{0}}, {width})", (value,), tuple(range(rank)))
-    return factor * lowering.leaf(operation, "", whole)
+    return factor * lowering.leaf(operation, "", set(range(rank)))
+
+
+def _concatenated(lowering, widths, value, head, y):
+    """The same by concatenation, with `head` as the first entry of the array, or zeros."""
+    before, after = widths
+    factor, value = _positive(value)
+    front = "jnp.reshape({1}, 1)" if head is not None else f"jnp.zeros({before}, {y}.dtype)"
+    back = f", jnp.zeros({after}, {y}.dtype)" if after else ""
+    fragments = (value,) if head is None else (value, head / factor)
+    operation = lowering.operation(f"jnp.concatenate([{front}, {{0}}{back}])", fragments, (0,))
+    return factor * lowering.leaf(operation, "", {0})
+
+
+def _is_cheap_everywhere(lowering, value, rank):
+    """Cheap to compute again, and present along every axis."""
+    return _is_cheap(lowering, value) and lowering.axes_in(value, tuple(range(rank))) == set(range(rank))
 
 
 def _is_cheap(lowering, e):
