@@ -12,8 +12,14 @@ if TYPE_CHECKING:
     from symdsm.diagnostics.diagnose import Diagnosis as Diagnosis
     from symdsm.diagnostics.diagnose import diagnose as diagnose
     from symdsm.inference.handlers import noise_level as noise_level
+    from symdsm.inference.langevin import MALA as MALA
+    from symdsm.inference.langevin import ULA as ULA
+    from symdsm.inference.line_integral import potential_from_score as potential_from_score
     from symdsm.inference.priors import LearnedPrior as LearnedPrior
+    from symdsm.inference.scores import LearnedScore as LearnedScore
+    from symdsm.inference.scores import VectorScore as VectorScore
     from symdsm.inference.tempering import sample as sample
+    from symdsm.inference.underdamped import UnderdampedLangevin as UnderdampedLangevin
     from symdsm.kernel import Kernel as Kernel
     from symdsm.kernel import load as load
     from symdsm.learning.fit import fit as fit
@@ -31,12 +37,18 @@ _HOME = {
     "Energy": "learning.networks",
     "Kernel": "kernel",
     "LearnedPrior": "inference.priors",
+    "LearnedScore": "inference.scores",
+    "MALA": "inference.langevin",
     "Score": "learning.networks",
+    "ULA": "inference.langevin",
+    "UnderdampedLangevin": "inference.underdamped",
+    "VectorScore": "inference.scores",
     "diagnose": "diagnostics.diagnose",
     "fit": "learning.fit",
     "geometric": "learning.levels",
     "load": "kernel",
     "noise_level": "inference.handlers",
+    "potential_from_score": "inference.line_integral",
     "sample": "inference.tempering",
     "uniform": "learning.levels",
 }

@@ -59,16 +59,21 @@ class LearnedPrior(Distribution):
     pytree_data_fields = ("fit", "level")
 
     def __init__(self, fit, level: ArrayLike | None = None, *, validate_args: bool | None = None):
-        if not fit.is_energy:
-            raise EnergyRequired(
-                given=f"a fit whose network is a {type(fit.model).__name__}",
-                expected="an energy: a score alone is not a density",
-                fix="train sd.Energy(event_shape, key=key) instead",
-            )
+        self.admit(fit)
         if level is not None:
             _check_level(fit.levels, level)
         self.fit, self.level = fit, level
         super().__init__((), tuple(fit.event_shape), validate_args=validate_args)
+
+    @staticmethod
+    def admit(fit) -> None:
+        """Raise EnergyRequired for a fit without a density."""
+        if not fit.is_energy:
+            raise EnergyRequired(
+                given=f"a fit whose network is a {type(fit.model).__name__}",
+                expected="an energy: a score alone is not a density",
+                fix="train sd.Energy(event_shape, key=key) instead, or use sd.LearnedScore(fit) under sd.ULA",
+            )
 
     @property
     def support(self):
@@ -82,11 +87,18 @@ class LearnedPrior(Distribution):
 
     def at_level(self, level: ArrayLike) -> "LearnedPrior":
         """The same prior at another noise level."""
-        return LearnedPrior(self.fit, level, validate_args=self._validate_args)
+        return type(self)(self.fit, level, validate_args=self._validate_args)
 
     @validate_sample
     def log_prob(self, value: Array) -> Array:
         """-U(value; level), normalised where the fit is; value (*batch, *event_shape) gives (*batch)."""
+        self.check_event(value)
+        if self.fit.normalised:
+            return self.fit.log_prob(value, self.current_level)
+        return -self.fit.energy(value, self.current_level)
+
+    def check_event(self, value: Array) -> None:
+        """Raise ShapeError unless `value` has the event's shape on its last axes."""
         ndim = len(self.event_shape)
         if jnp.ndim(value) < ndim or jnp.shape(value)[jnp.ndim(value) - ndim :] != self.event_shape:
             raise ShapeError(
@@ -94,9 +106,6 @@ class LearnedPrior(Distribution):
                 expected=f"(*batch, {', '.join(map(str, self.event_shape))}), as the data of the fit",
                 fix="reshape the value, or fit a prior to data of this shape",
             )
-        if self.fit.normalised:
-            return self.fit.log_prob(value, self.current_level)
-        return -self.fit.energy(value, self.current_level)
 
     def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Array:
         """Annealed Langevin draws at the current level; returns (*sample_shape, *event_shape)."""

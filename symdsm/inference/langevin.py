@@ -1,0 +1,96 @@
+r"""Overdamped Langevin kernels for `numpyro.infer.MCMC`.
+
+With potential U = -log p, gradient g = grad U, step h and inverse mass matrix A'A, both propose
+
+    y = x + A' d,        d = -h A g(x) + sqrt(2 h) n,        n ~ N(0, I)
+
+(Roberts & Tweedie 1996, Bernoulli 2). `ULA` takes every proposal: it needs g only, and samples a law that is off by
+order h: on N(0, 1) its variance is 1 / (1 - h/2). `MALA` accepts with probability min(1, a),
+
+    log a = U(x) - U(y) + (|d + h A g(x)|^2 - |-d + h A g(y)|^2) / (4 h),
+
+which makes p itself stationary; during warm-up h is tuned to an acceptance of 0.574 (Roberts & Rosenthal 1998, JRSS B
+60), and A to the draws' covariance.
+"""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jax import random
+from jaxtyping import Array, PRNGKeyArray
+from numpyro.infer import init_to_uniform
+
+from symdsm.inference.langevin_base import Langevin, Point, Step, accept_or_stay, stay_finite, unwhiten, whiten
+
+__all__ = ["MALA", "ULA"]
+
+
+def _propose(key, at: Point, h, scale, evaluate) -> tuple[Array, Point]:
+    """(d, the point at x + A' d)."""
+    noise = random.normal(key, at.z.shape, at.z.dtype)
+    d = -h * whiten(scale, at.grad) + jnp.sqrt(2 * h) * noise
+    return d, evaluate(at.z + unwhiten(scale, d))
+
+
+class ULA(Langevin):
+    """Unadjusted Langevin: x - h grad U(x) + sqrt(2 h) n, never refused.
+
+    Takes a model, a potential function, or a score alone (`VectorScore`, `LearnedScore`). `step_size` is h, in the
+    square of the unit of the unconstrained latents, and is not adapted because the bias depends on it. A step to where
+    U or its gradient is no number is not taken, and counts as diverging.
+
+    Raises ParameterError for a step that is not positive, ValueError without exactly one of model and potential_fn.
+    """
+
+    adjusted = False
+
+    def __init__(
+        self,
+        model: Callable | None = None,
+        potential_fn: Callable | None = None,
+        *,
+        step_size: float = 0.01,
+        init_strategy: Callable = init_to_uniform,
+    ):
+        super().__init__(model, potential_fn, step_size, (False, False), False, 0.574, init_strategy)
+
+    def step(self, key: PRNGKeyArray, at: Point, velocity: None, h: Array, scale: Array, evaluate: Callable) -> Step:
+        """x - h grad U(x) + sqrt(2 h) n."""
+        _, new = _propose(key, at, h, scale, evaluate)
+        return Step(*stay_finite(new, at, velocity, velocity))
+
+
+class MALA(Langevin):
+    """Metropolis-adjusted Langevin (Roberts & Tweedie 1996), preconditioned.
+
+    `step_size` is the h that warm-up starts from; `target_accept_prob` what it tunes h to; `dense_mass` asks for a
+    full inverse mass matrix in place of a diagonal one.
+
+    Raises EnergyRequired for a score without an energy, ParameterError for a step that is not positive, ValueError
+    without exactly one of model and potential_fn.
+    """
+
+    def __init__(
+        self,
+        model: Callable | None = None,
+        potential_fn: Callable | None = None,
+        *,
+        step_size: float = 0.1,
+        adapt_step_size: bool = True,
+        adapt_mass_matrix: bool = True,
+        dense_mass: bool = False,
+        target_accept_prob: float = 0.574,
+        init_strategy: Callable = init_to_uniform,
+    ):
+        adapt = adapt_step_size, adapt_mass_matrix
+        super().__init__(model, potential_fn, step_size, adapt, dense_mass, target_accept_prob, init_strategy)
+
+    def step(self, key: PRNGKeyArray, at: Point, velocity: None, h: Array, scale: Array, evaluate: Callable) -> Step:
+        """Propose, and accept with probability min(1, a)."""
+        noise, uniform = random.split(key)
+        d, new = _propose(noise, at, h, scale, evaluate)
+        forward = d + h * whiten(scale, at.grad)
+        backward = -d + h * whiten(scale, new.grad)
+        log_ratio = at.potential - new.potential + (jnp.sum(forward**2) - jnp.sum(backward**2)) / (4 * h)
+        point, accept, diverging = accept_or_stay(uniform, log_ratio, new, at)
+        return Step(point, velocity, accept, diverging)
