@@ -281,7 +281,12 @@ class Kernel:
     def compile(self) -> Program:
         """The generated JAX program, its score compared with autodiff of its own log density. Cached."""
         if self.digest not in _programs:
-            _programs[self.digest] = build_program(self._declaration, self.digest)
+            program = build_program(self._declaration, self.digest)
+            if program.needs_chains:
+                from symdsm.inference.coupled_draws import chains_on
+
+                program.use_chains(chains_on(self.support, self.event_ndim))
+            _programs[self.digest] = program
         return _programs[self.digest]
 
     def write(self, path: str | Path) -> Path:

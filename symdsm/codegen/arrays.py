@@ -15,7 +15,6 @@ batch axes; `jnp.vectorize` with the signature of the shapes makes them batched.
 import sympy as sp
 
 from symdsm.codegen.arrays_function import Writer, name_of
-from symdsm.codegen.arrays_index import size_text
 from symdsm.codegen.arrays_score import emit_score
 from symdsm.errors import DerivationError
 from symdsm.symbolic.indexed import IndexedDensity, derivative_in
@@ -28,6 +27,7 @@ __all__ = [
     "emit_level_score",
     "emit_log_prob",
     "emit_sample",
+    "emit_sample_by",
     "emit_score",
     "signature",
 ]
@@ -89,10 +89,7 @@ def emit_sample(d: IndexedDensity) -> str:
     """
     if not is_quadratic(d):
         raise _not_gaussian(d)
-    writer = Writer(d, readings(d.shapes, set(d.sizes), without=d.noisy), without_noisy=True)
-    arguments = ", ".join([writer.names[d.clean], *(f"{p}={p}" for p in writer.parameters)])
-    lengths = [size_text(length) for length in d.shapes[d.noisy]]
-    shape = f"({', '.join(lengths)}{',' if len(lengths) == 1 else ''})"
+    writer, arguments, shape = _of_unknown_noisy(d)
     names = {wanted: writer.lines.name(wanted) for wanted in ("zero", "offset", "precision", "factor", "mean", "noise")}
     zero, offset, precision, factor, mean, noise = names.values()
     flat = "" if d.event_ndim == 1 else ".reshape(-1)"
@@ -108,6 +105,29 @@ def emit_sample(d: IndexedDensity) -> str:
         f"return ({mean} + jax.scipy.linalg.solve_triangular({factor}, {noise}, lower=True, trans=1)){back}",
     ]
     return writer.function("sample", body, "One draw; exact, by the Cholesky factor of the precision matrix.", "key")
+
+
+def emit_sample_by(d: IndexedDensity) -> str:
+    """`def sample_by(chain, key, x, /, *, ...)`: what `chain(key, log_density, start)` draws from the log density.
+
+    `start` is an array of y's shape: the clean values where they have that shape, else zeros. Raises
+    DeclarationError when no array but y tells y's shape.
+    """
+    writer, arguments, shape = _of_unknown_noisy(d)
+    clean = writer.names[d.clean]
+    like = d.clean.is_Symbol or d.shapes.get(d.clean) == d.shapes[d.noisy]
+    kind = f"jnp.result_type({clean}, float)"
+    start = f"jnp.broadcast_to({clean}, {shape}).astype({kind})" if like else f"jnp.zeros({shape}, dtype={kind})"
+    body = [f"return chain(key, lambda value: log_prob(value, {arguments}), {start})"]
+    return writer.function("sample_by", body, "What `chain` draws from one event's density.", "chain, key")
+
+
+def _of_unknown_noisy(d):
+    """A writer of a function without y, the arguments besides y, and y's shape."""
+    writer = Writer(d, readings(d.shapes, set(d.sizes), without=d.noisy), without_noisy=True)
+    arguments = ", ".join([writer.names[d.clean], *(f"{p}={p}" for p in writer.parameters)])
+    lengths = [writer.sized(length) for length in d.shapes[d.noisy]]
+    return writer, arguments, f"({', '.join(lengths)}{',' if len(lengths) == 1 else ''})"
 
 
 def _scalar_function(d, name, expr, text):

@@ -75,7 +75,7 @@ class Writer:
         for r in self.reading:
             length = f"jnp.shape({self.names[r.base]})[{r.axis}]"
             if r.offset != 0:
-                offset = self._sized(r.offset)
+                offset = self.sized(r.offset)
                 length = f"{length} - {offset}" if offset.isidentifier() else f"{length} - ({offset})"
             if r.stride != 1:
                 length = f"({length}) // {r.stride}" if r.offset != 0 else f"{length} // {r.stride}"
@@ -84,7 +84,7 @@ class Writer:
             lengths = self.d.shapes[base]
             read = [r for r in self.reading if r.base == base]
             if lengths and not (len(read) == len(lengths) and all(r.stride == 1 for r in read)):
-                texts = [self._sized(length) for length in lengths]
+                texts = [self.sized(length) for length in lengths]
                 shape = f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
                 symbols = ", ".join(map(str, lengths)) + ("," if len(lengths) == 1 else "")
                 told = ", ".join(f"{r.size} from axis {r.axis} of {self.names[r.base]}" for r in self.reading)
@@ -103,7 +103,7 @@ class Writer:
             lines += _refusal(f"jnp.ndim({name}) != 0", f"{name} needs to be a scalar, got shape {{jnp.shape({name})}}")
         return lines
 
-    def _sized(self, e):
+    def sized(self, e):
         return size_text(sp.sympify(e).xreplace({s: sp.Symbol(self.names[s], integer=True) for s in self.d.sizes}))
 
 

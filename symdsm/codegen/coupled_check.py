@@ -28,7 +28,7 @@ def verify_coupled(program: Program, declaration) -> None:
         compare_scores("score", value, functions.score(y, x, **params), slope)
 
 
-def example(declaration, rng) -> tuple[np.ndarray, np.ndarray, dict]:
+def example(declaration, rng) -> tuple[np.ndarray, np.ndarray | float, dict]:
     """One event, its clean value and parameters of fitting shapes."""
     d = declaration.density
     sizes: dict[str, int] = {}

@@ -56,6 +56,7 @@ class Program:
         self._module = load_source(source, f"kernel_{hashlib.sha256(source.encode()).hexdigest()[:12]}")
         names = ("log_prob", "score", "level_score", "sample", "target", "dual_target", "fisher")
         self._compiled = {n: jax.jit(getattr(self._module, n)) for n in names if hasattr(self._module, n)}
+        self._chains = None
 
     def log_prob(self, y, x, /, **params):
         """log p(y | x), -inf outside the support."""
@@ -71,16 +72,45 @@ class Program:
         return self._call("level_score", (), {"y": y, "x": x}, params)
 
     def sample(self, key, x, /, **params):
-        """y ~ p(. | x), one draw for each entry of x."""
+        """y ~ p(. | x), one draw for each entry of x.
+
+        Where no exact sampler is known the draw is made by Markov chains, which are judged by their diagnostics
+        unless they are traced: raises SamplingError where the chains failed, and warns where they may have.
+        """
+        if self.needs_chains:
+            return self._by_chains(None, key, x, params)
         return self._call("sample", (key,), {"x": x}, params)
+
+    def draws(self, key, x, count: int, /, **params):
+        """`count` draws for each event of x, on an axis before the event's, from one run of the Markov chains.
+
+        Raises DerivationError where draws are exact: give `sample` an x with that axis.
+        """
+        self._require_chains()
+        return self._by_chains(count, key, x, params)
+
+    def sample_report(self, key, x, /, **params):
+        """R-hat, effective sample size and divergences of the Markov chains behind `sample` with this key.
+
+        Raises DerivationError where draws are exact, so that there are no chains.
+        """
+        self._require_chains()
+        _, trace = self._call("sample_by", (None, key), {"x": x}, params)
+        return self._chains.report(trace, None)
 
     def target(self, key, x, /, **params):
         """(y, score): y ~ p(. | x) and its score, computed from the noise itself where it is declared."""
+        if self.needs_chains:
+            y = self.sample(key, x, **params)
+            return y, self.score(y, x, **params)
         return self._call("target", (key,), {"x": x}, params)
 
     def dual_target(self, key, x, /, **params):
         """(y, score, level_score) at one draw y ~ p(. | x)."""
         self._require_level()
+        if self.needs_chains:
+            y, score = self.target(key, x, **params)
+            return y, score, self.level_score(y, x, **params)
         return self._call("dual_target", (key,), {"x": x}, params)
 
     def fisher(self, x, /, **params):
@@ -109,11 +139,7 @@ class Program:
         params = self._checked(params)
         values = _floats(**arrays)
         if name not in self._compiled:
-            raise DerivationError(
-                given=f"{name} of a coupled kernel that is not Gaussian",
-                expected="a kernel with an exact sampler and a closed-form information",
-                fix="sample kernel.distribution(x, ...) by Markov chain Monte Carlo, or use log_prob and score",
-            )
+            raise self._missing(name)
         try:
             return self._compiled[name](*keys, *values, **params)
         except (TypeError, ValueError) as error:
@@ -126,9 +152,60 @@ class Program:
             ) from error
 
     @property
-    def can_sample(self) -> bool:
-        """Is there a sampler in the module? Not for coupled kernels that are not Gaussian."""
-        return "sample" in self._compiled
+    def needs_chains(self) -> bool:
+        """Is there no exact sampler in the module, so that draws come from Markov chains?"""
+        return hasattr(self._module, "sample_by")
+
+    def use_chains(self, chains) -> None:
+        """Sample by `chains`, whose run(key, log_density, start, count) gives draws and a trace to judge and report."""
+        self._chains = chains
+
+        def run(count, key, x, /, **params):
+            def chain(key, log_density, start):
+                return chains.run(key, log_density, start, count)
+
+            return self._module.sample_by(chain, key, x, **params)
+
+        self._compiled["sample_by"] = jax.jit(run, static_argnums=0)
+
+    def event_shape(self, x, /, **params) -> tuple[int, ...]:
+        """The shape of y for one clean value x of a kernel whose events are arrays."""
+
+        def one(x):
+            key = jax.random.key(0)
+            if self.needs_chains:
+                return self._module.sample_by(lambda key, log_density, start: start, key, x, **params)
+            return self.sample(key, x, **params)
+
+        return jax.eval_shape(one, x).shape
+
+    def _by_chains(self, count, key, x, params):
+        """The draws, judged when their trace is concrete."""
+        y, trace = self._call("sample_by", (count, key), {"x": x}, params)
+        if not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trace)):
+            self._chains.judge(trace, count)
+        return y
+
+    def _require_chains(self):
+        if not self.needs_chains:
+            raise DerivationError(
+                given="a kernel whose draws are exact and independent",
+                expected="a coupled kernel that is sampled by Markov chains",
+                fix="use sample, which needs no diagnosis",
+            )
+
+    def _missing(self, name) -> DerivationError:
+        if name == "fisher":
+            return DerivationError(
+                given="the information of a coupled kernel that is not Gaussian",
+                expected="a closed form of E[score score']",
+                fix="average the squared score over draws of target",
+            )
+        return DerivationError(
+            given=f"{name} of a coupled kernel whose noisy array's size no other array tells",
+            expected="a clean value or a parameter from whose shape it can be read",
+            fix="declare the clean value as an array of y's shape, or write the number in place of the size",
+        )
 
     def functions(self, suffix: str = "") -> types.SimpleNamespace:
         """log_prob, score and level_score of the module as they are; a product's blocks have a suffix."""

@@ -168,7 +168,7 @@ class KernelDistribution(Distribution):
         else:
             batch = self.x.shape[: self.x.ndim - ndim]
             one = jax.ShapeDtypeStruct(self.x.shape[len(batch) :], self.x.dtype)
-            event = jax.eval_shape(lambda x: kernel.compile().sample(random.key(0), x, **params), one).shape
+            event = kernel.compile().event_shape(one, **params)
         self._support = _constraint(kernel.support, ndim)
         super().__init__(batch, event, validate_args=validate_args)
 
@@ -201,6 +201,9 @@ class KernelDistribution(Distribution):
         program, batch = self.kernel.compile(), (*sample_shape, *self.batch_shape)
         if not self.event_shape:
             return program.sample(key, jnp.broadcast_to(self.x, batch), **self.params)
+        if program.needs_chains:
+            y = program.draws(key, self.x, math.prod(sample_shape), **self.params)
+            return jnp.moveaxis(y, len(self.batch_shape), 0).reshape(*batch, *self.event_shape)
         clean = self.x.shape[len(self.batch_shape) :]
         x = jnp.broadcast_to(self.x, batch + clean).reshape(-1, *clean)
         y = jax.vmap(lambda k, x: program.sample(k, x, **self.params))(random.split(key, x.shape[0]), x)
