@@ -29,6 +29,7 @@ __all__ = [
     "emit_sample",
     "emit_sample_by",
     "emit_score",
+    "name_of",
     "signature",
 ]
 

@@ -11,6 +11,7 @@ import sympy as sp
 from symdsm.codegen import special
 from symdsm.codegen.coupled_check import verify_coupled
 from symdsm.codegen.denoise import denoise_source
+from symdsm.codegen.layout import formatted
 from symdsm.codegen.program import Program, verify_draws, verify_scores
 from symdsm.codegen.source import HELPER_IMPORT, scalar_source
 from symdsm.codegen.source_coupled import coupled_source
@@ -29,9 +30,14 @@ __all__ = ["build_program", "module_source", "write_module"]
 _POINTS = 24
 
 
-@singledispatch
 def module_source(declaration, digest: str) -> str:
-    """The emitted module; each kind of declaration has its own rule."""
+    """The emitted module, as a formatter would leave it."""
+    return formatted(_source(declaration, digest))
+
+
+@singledispatch
+def _source(declaration, digest: str) -> str:
+    """Each kind of declaration has its own rule."""
     raise CodegenError(
         given=f"a {type(declaration).__name__}",
         expected="a declaration of this package",
@@ -39,10 +45,10 @@ def module_source(declaration, digest: str) -> str:
     )
 
 
-module_source.register(Declaration)(scalar_source)
-module_source.register(ProductDeclaration)(product_source)
-module_source.register(VectorDeclaration)(vector_source)
-module_source.register(CoupledDeclaration)(coupled_source)
+_source.register(Declaration)(scalar_source)
+_source.register(ProductDeclaration)(product_source)
+_source.register(VectorDeclaration)(vector_source)
+_source.register(CoupledDeclaration)(coupled_source)
 
 
 def build_program(declaration, digest: str) -> Program:

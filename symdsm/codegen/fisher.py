@@ -6,6 +6,8 @@ adaptive quadrature of special/quantile.py, in the declared noise or in y.
 
 import sympy as sp
 
+from symdsm.codegen.guards import complement
+from symdsm.codegen.naming import compact, statements
 from symdsm.codegen.quantile import density_lines, function_lines, window
 from symdsm.codegen.stabilise import stabilise
 from symdsm.errors import CodegenError
@@ -27,14 +29,16 @@ def fisher_lines(declaration, doprint, params) -> tuple[list[str], str]:
 
 
 def _closed_form(information, doprint, names):
-    shape = f"jnp.broadcast_shapes({', '.join(f'jnp.shape({n})' for n in names)})"
-    dtype = f"jnp.result_type({', '.join([*names, '0.0'])})"
+    lines = [
+        f"shape = jnp.broadcast_shapes({', '.join(f'jnp.shape({n})' for n in names)})",
+        f"dtype = jnp.result_type({', '.join([*names, '0.0'])})",
+    ]
     if information.condition == sp.false:
-        return [], f"jnp.full({shape}, jnp.inf, {dtype})"
+        return lines, "jnp.full(shape, jnp.inf, dtype)"
     value = doprint(stabilise(information.expr))
     if information.condition != sp.true:
-        value = f"jnp.where({doprint(information.condition)}, {value}, jnp.inf)"
-    return [], f"jnp.broadcast_to(jnp.asarray({value}, {dtype}), {shape})"
+        value = f"jnp.where({doprint(complement(information.condition))}, jnp.inf, {value})"
+    return [*lines, f"value = {value}"], "jnp.broadcast_to(jnp.asarray(value, dtype), shape)"
 
 
 def _by_quadrature(declaration, doprint, names):
@@ -50,8 +54,10 @@ def _by_quadrature(declaration, doprint, names):
         score = derivative(log_density, declaration.noisy)
         inside = None if isinstance(declaration.support, sp.Interval) else declaration.inside
         low, high, start = window(declaration.support, declaration.period, declaration.anchor, declaration.clean)
-    own = density_lines(variable, log_density, inside, doprint, declaration.noisy if variable == "y" else e)
-    own += ["", f"def score_of({variable}):", f"    return {doprint(stabilise(score))}", ""]
+    symbol = declaration.noisy if variable == "y" else e
+    own = density_lines(variable, log_density, inside, doprint, declaration.clean, symbol)
+    shared, (value,) = statements([compact(stabilise(score))], doprint, symbol, declaration.clean)
+    own += ["", f"def score_of({variable}):", *(f"    {line}" for line in shared), f"    return {value}", ""]
     call = f"special.mean_square(log_density, score_of, {doprint(low)}, {doprint(high)}, {doprint(start)})"
     lines = function_lines("information", names, own, call)
     return lines, f"special.entrywise({', '.join(['information', *names])})"

@@ -1,28 +1,85 @@
 """Common subexpressions, with the names that a reader would give them.
 
-    y - x                   residual            (y - x)/s        z
-    y/x                     ratio               log(y/x)         log_ratio
-    y*x - like products     t0, t1, ...         powers of a name stay products of it
+    y - x                   residual            residual**2            r2
+    residual/s              z                   y/x                    ratio
+    log(y/x)                log_ratio           1/s, log(s), sqrt(s)   inverse_s, log_s, root_s
+    parts of centre + scale*e                   scale, variance, precision
+    logs that are summed or compared            log_term, log_term1, ...
+    sin, cos, sinh, cosh, tanh of anything      sine, cosine, ...
+    everything else                             t0, t1, ...
 
-The order is SymPy's canonical order, so that the same kernel gives the same text everywhere.
+A square or cube of anything but a name is a product, so its base gets a name first. The order is SymPy's canonical
+order, so that the same kernel gives the same text everywhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import sympy as sp
 
-__all__ = ["shared"]
+from symdsm.symbolic.nodes import LSE, SignedLSE, SignedWeight, Softmax
+
+__all__ = ["compact", "shared", "statements"]
+
+_RESIDUAL = sp.Symbol("residual", real=True)
+_FUNCTIONS = {
+    sp.sin: "sine",
+    sp.cos: "cosine",
+    sp.tan: "tangent",
+    sp.sinh: "sinh",
+    sp.cosh: "cosh",
+    sp.tanh: "tanh",
+    sp.exp: "exponential",
+    sp.Abs: "distance",
+}
 
 
-def shared(exprs: list[sp.Expr], y: sp.Symbol, x: sp.Symbol) -> tuple[list[tuple[sp.Symbol, sp.Basic]], list[sp.Expr]]:
-    """[(name, expression), ...] in order of use, and the expressions in these names."""
-    residual = sp.Symbol("residual", real=True)
-    prepared = [_with_residual(e, y, x, residual) for e in exprs]
-    taken = {s.name for e in exprs for s in e.free_symbols} | {"key", "inside"}
-    replacements, reduced = sp.cse(prepared, symbols=_counter(taken), list=True)
-    if any(e.has(residual) for e in reduced) or any(e.has(residual) for _, e in replacements):
-        replacements = [(residual, y - x), *replacements]
-    return _named(replacements, reduced, y, x, taken)
+def compact(expr: sp.Expr) -> sp.Expr:
+    """The shorter of the expression and its terms with common factors taken out."""
+    return min((expr, sp.factor_terms(expr)), key=lambda e: (sp.count_ops(e), str(e)))
+
+
+def statements(
+    exprs: list[sp.Expr], doprint: Callable, y: sp.Symbol, x: sp.Symbol, known: Mapping[sp.Basic, str] | None = None
+) -> tuple[list[str], list[str]]:
+    """Lines that compute the shared parts, and the text of each expression."""
+    named, reduced = shared(exprs, y, x, known)
+    return [f"{s.name} = {doprint(e)}" for s, e in named], [doprint(e) for e in reduced]
+
+
+def shared(
+    exprs: list[sp.Expr], y: sp.Symbol, x: sp.Symbol, known: Mapping[sp.Basic, str] | None = None
+) -> tuple[list[tuple[sp.Symbol, sp.Basic]], list[sp.Expr]]:
+    """[(name, expression), ...] in order of use, and the expressions in these names.
+
+    `known` holds the names of expressions that the caller knows the meaning of.
+    """
+    prepared = [_with_residual(e, y, x, _RESIDUAL) for e in exprs]
+    taken = {s.name for e in exprs for s in e.free_symbols} | {"key", "outside", "shape", "dtype"}
+    counter = _counter(taken)
+    replacements, reduced = sp.cse(prepared, symbols=counter, list=True)
+    replacements, reduced = _bases_of_squares(replacements, reduced, counter)
+    if any(e.has(_RESIDUAL) for e in reduced) or any(e.has(_RESIDUAL) for _, e in replacements):
+        replacements = [(_RESIDUAL, y - x), *replacements]
+    return _named(replacements, reduced, _Meanings(exprs, y, x, known or {}), taken)
+
+
+def _bases_of_squares(replacements, reduced, counter):
+    """A name for each base that a printed square or cube would repeat."""
+    out, put = [], {}
+
+    def bare(e):
+        powers = [p for p in e.atoms(sp.Pow) if p.exp in (2, 3, -2, -3) and p.base.args]
+        for base in sorted({p.base for p in powers}, key=lambda b: (sp.count_ops(b), sp.default_sort_key(b))):
+            if base not in put:
+                symbol = next(counter)
+                out.append((symbol, base.xreplace(put)))
+                put[base] = symbol
+        return e.xreplace(put)
+
+    for symbol, value in replacements:
+        value = bare(value)
+        out.append((symbol, value))
+    return out, [bare(e) for e in reduced]
 
 
 def _with_residual(expr, y, x, residual):
@@ -46,32 +103,52 @@ def _counter(taken: set[str]) -> Iterator[sp.Symbol]:
         k += 1
 
 
-def _named(replacements, reduced, y, x, taken):
-    known = {
-        y / x: "ratio",
-        sp.log(y / x): "log_ratio",
-        sp.log(y): "log_y",
-        sp.log(x): "log_x",
-        1 / y: "inverse_y",
-    }
-    renaming, meaning, count, out = {}, {}, 0, []
+class _Meanings:
+    """What an expression is called."""
+
+    def __init__(self, exprs, y, x, known):
+        self.y, self.x, self.known = y, x, dict(known)
+        self.known |= {y / x: "ratio", sp.log(y / x): "log_ratio", _RESIDUAL**2: "r2"}
+        nodes = (LSE, SignedLSE, Softmax, SignedWeight)
+        self.log_terms = {_with_residual(a, y, x, _RESIDUAL) for e in exprs for n in e.atoms(*nodes) for a in n.args}
+
+    def __call__(self, e) -> str | None:
+        name = self.known.get(e)
+        if name is not None:
+            return name
+        if e in self.log_terms and e.args:
+            return "log_term"
+        if e.is_Pow and e.base.is_Symbol and e.exp in (-1, sp.S.Half):
+            return f"{'inverse' if e.exp == -1 else 'root'}_{e.base.name}"
+        if isinstance(e, sp.log) and e.args[0].is_Symbol:
+            return f"log_{e.args[0].name}"
+        if type(e) in _FUNCTIONS:
+            return _FUNCTIONS[type(e)]
+        rest = e / _RESIDUAL if e.is_Mul else None
+        return "z" if rest is not None and _RESIDUAL not in rest.free_symbols and rest.is_positive else None
+
+
+def _named(replacements, reduced, meanings, taken):
+    renaming, meaning, used, out = {}, {}, set(taken), []
     for symbol, value in replacements:
         value = value.xreplace(renaming)
         full = value.xreplace(meaning)
-        if symbol.name == "residual":
-            out.append((symbol, value))
-            continue
-        name = known.get(full)
-        if name is None and full.is_Mul and symbol.name.startswith("t"):
-            residual = sp.Symbol("residual", real=True)
-            rest = full / residual
-            name = "z" if residual not in rest.free_symbols and full.has(residual) and rest.is_positive else None
-        if name is None or name in taken or name in {s.name for s, _ in out}:
-            while f"t{count}" in taken:
-                count += 1
-            name, count = f"t{count}", count + 1
+        name = "residual" if symbol == _RESIDUAL else _free(meanings(full), used)
+        used.add(name)
         new = sp.Symbol(name, **symbol._assumptions_orig)
         renaming[symbol] = new
-        meaning[new] = full
+        if symbol != _RESIDUAL:
+            meaning[new] = full
         out.append((new, value))
     return out, [e.xreplace(renaming) for e in reduced]
+
+
+def _free(wanted: str | None, used: set[str]) -> str:
+    """The wanted name, a numbered log term, or the next t."""
+    if wanted is not None and wanted not in used:
+        return wanted
+    stem = wanted if wanted in ("log_term", "sine", "cosine", "exponential", "distance") else "t"
+    k = 0 if stem == "t" else 1
+    while f"{stem}{k}" in used:
+        k += 1
+    return f"{stem}{k}"

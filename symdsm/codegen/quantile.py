@@ -6,6 +6,7 @@ number for each entry; special/quantile.py holds the mathematics. What does not 
 
 import sympy as sp
 
+from symdsm.codegen.naming import statements
 from symdsm.codegen.stabilise import stabilise
 from symdsm.symbolic.supports import inside_of, interior_point
 
@@ -18,7 +19,7 @@ def quantile_lines(declaration, noise, doprint) -> list[str]:
     log_density = noise.log_density.xreplace({noise.variable: e})
     ends = window(noise.support, declaration.period)
     inside = None if isinstance(noise.support, sp.Interval) else inside_of(noise.support, e)
-    own = density_lines("e", log_density, inside, doprint)
+    own = density_lines("e", log_density, inside, doprint, declaration.clean)
     free = set().union(log_density.free_symbols, *(end.free_symbols for end in ends))
     names = [doprint(s) for s in (declaration.clean, *declaration.params) if s in free]
     return [
@@ -32,27 +33,28 @@ def inverse_lines(declaration, doprint, params) -> tuple[list[str], str]:
     """Lines and the text of y, for a kernel that is declared by its density; `key`, `x`, parameters in scope."""
     ends = window(declaration.support, declaration.period, declaration.anchor, declaration.clean)
     inside = None if isinstance(declaration.support, sp.Interval) else declaration.inside
-    own = density_lines("y", declaration.log_density, inside, doprint, declaration.noisy)
+    own = density_lines("y", declaration.log_density, inside, doprint, declaration.clean, declaration.noisy)
     names = ["x", *params]
-    shapes = ", ".join(f"jnp.shape({n})" for n in names)
     lines = [
-        f"shape, dtype = jnp.broadcast_shapes({shapes}), jnp.result_type({', '.join([*names, '0.0'])})",
+        f"shape = jnp.broadcast_shapes({', '.join(f'jnp.shape({n})' for n in names)})",
+        f"dtype = jnp.result_type({', '.join([*names, '0.0'])})",
         "u = jax.random.uniform(key, shape, dtype)",
         *function_lines("quantile", ["u", *names], own, _call(ends, doprint)),
     ]
     return lines, f"special.entrywise({', '.join(['quantile', 'u', *names])})"
 
 
-def density_lines(name: str, log_density: sp.Expr, inside, doprint, variable=None) -> list[str]:
+def density_lines(name: str, log_density: sp.Expr, inside, doprint, centre, variable=None) -> list[str]:
     """def log_density(name): up to terms without the variable, and -inf where `inside` fails."""
     if variable is None:
         variable = next((s for s in log_density.free_symbols if s.name == name), sp.Symbol(name))
-    value = doprint(stabilise(log_density.as_independent(variable, as_Add=True)[1]))
+    value = stabilise(log_density.as_independent(variable, as_Add=True)[1])
+    lines, (value,) = statements([value], doprint, variable, centre)
     if inside is not None and inside is not sp.true:
         value = f"jnp.where({doprint(inside)}, {value}, -jnp.inf)"
     elif variable not in log_density.free_symbols:
         value = f"jnp.zeros_like({name})"
-    return ["", f"def log_density({name}):", f"    return {value}", ""]
+    return ["", f"def log_density({name}):", *(f"    {line}" for line in lines), f"    return {value}", ""]
 
 
 def function_lines(name: str, arguments: list[str], body: list[str], value: str) -> list[str]:

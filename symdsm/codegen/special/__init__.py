@@ -7,8 +7,21 @@ or n are Python integers.
 `source(names)` writes the functions with these names, and what they need, as the text of one standalone module.
 """
 
-from .bessel_i import bessel_i, bessel_i_gap, bessel_i_ratio, log_bessel_i, log_bessel_i_order, log_bessel_ie
-from .bessel_k import bessel_k, bessel_k_ratio, log_bessel_k, log_bessel_k_order, log_bessel_ke
+from .bessel_i import (
+    bessel_i,
+    bessel_i_gap,
+    bessel_i_ratio,
+    log_bessel_i,
+    log_bessel_i_order,
+    log_bessel_ie,
+)
+from .bessel_k import (
+    bessel_k,
+    bessel_k_ratio,
+    log_bessel_k,
+    log_bessel_k_order,
+    log_bessel_ke,
+)
 from .elementary import (
     abs_power,
     acot,
@@ -39,7 +52,12 @@ from .elementary import (
     softplus,
 )
 from .gammas import factorial, log_beta, polygamma, stirling_error, trigamma, zeta
-from .incomplete_beta import beta_hazard, betainc_regularized, log_beta_inc, log_beta_inc_shape
+from .incomplete_beta import (
+    beta_hazard,
+    betainc_regularized,
+    log_beta_inc,
+    log_beta_inc_shape,
+)
 from .incomplete_gamma import (
     erlang_cdf,
     gamma_hazard_p,

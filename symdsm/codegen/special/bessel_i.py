@@ -62,7 +62,13 @@ def _uniform_i(nu, z):
     p = nu / w
     u = _sum_over_k(_I_DEBYE_U[: terms + 1], p * p, 1.0 / w)
     correction = z / w / w * (_sum_over_k(_I_DEBYE_W[:terms], p * p, 1.0 / w) / u)
-    log_scaled = nu * nu / (w + z) - nu * jnp.arcsinh(nu / z) - HALF_LOG_2_PI - 0.5 * jnp.log(w) + jnp.log(u)
+    log_scaled = (
+        nu * nu / (w + z)
+        - nu * jnp.arcsinh(nu / z)
+        - HALF_LOG_2_PI
+        - 0.5 * jnp.log(w)
+        + jnp.log(u)
+    )
     gap = (nu + nu * nu / (w + z)) / (w + nu) + correction
     return log_scaled, z / (w + nu) - correction, gap
 
@@ -97,53 +103,80 @@ def _split_i(nu, z):
     double = is_double(z)
     end = _I_SERIES_END if double else _I_SERIES_END_SINGLE
     small = (z <= end) & (nu < (_I_LEAST_ORDER if double else _I_LEAST_ORDER_SINGLE))
-    return small, jnp.where(small, nu, 0.0), jnp.where(small, z, 1.0), jnp.where(small, end, z)
+    return (
+        small,
+        jnp.where(small, nu, 0.0),
+        jnp.where(small, z, 1.0),
+        jnp.where(small, end, z),
+    )
 
 
 def _log_series_i(nu, z):
-    tail = _series_tail_i(nu, 0.25 * z * z, _I_SERIES_TERMS if is_double(z) else _I_SERIES_TERMS_SINGLE)
+    tail = _series_tail_i(
+        nu, 0.25 * z * z, _I_SERIES_TERMS if is_double(z) else _I_SERIES_TERMS_SINGLE
+    )
     return nu * (jnp.log(z) - LOG_2) - jsp.gammaln(nu + 1.0) + jnp.log1p(tail)
 
 
 def _log_bessel_i(nu, z):
     small, nu_small, z_small, z_large = _split_i(nu, z)
-    return jnp.where(small, _log_series_i(nu_small, z_small), _recurred_i(nu, z_large)[0] + z_large)
+    return jnp.where(
+        small, _log_series_i(nu_small, z_small), _recurred_i(nu, z_large)[0] + z_large
+    )
 
 
 def _log_bessel_ie(nu, z):
     small, nu_small, z_small, z_large = _split_i(nu, z)
-    return jnp.where(small, _log_series_i(nu_small, z_small) - z_small, _recurred_i(nu, z_large)[0])
+    return jnp.where(
+        small, _log_series_i(nu_small, z_small) - z_small, _recurred_i(nu, z_large)[0]
+    )
 
 
 def _series_ratio(nu, z):
     terms = _I_SERIES_TERMS if is_double(z) else _I_SERIES_TERMS_SINGLE
     q = 0.25 * z * z
-    return 0.5 * z / (nu + 1.0) * (1.0 + _series_tail_i(nu + 1.0, q, terms)) / (1.0 + _series_tail_i(nu, q, terms))
+    return (
+        0.5
+        * z
+        / (nu + 1.0)
+        * (1.0 + _series_tail_i(nu + 1.0, q, terms))
+        / (1.0 + _series_tail_i(nu, q, terms))
+    )
 
 
 @differentiable(
     lambda out, nu, z: partial(partial(_log_bessel_i, 0), 0)(nu, z),
-    lambda out, nu, z: 1.0 / z + bessel_i_ratio(nu, z) * (log_bessel_i_order(nu + 1.0, z) - out),
+    lambda out, nu, z: (
+        1.0 / z + bessel_i_ratio(nu, z) * (log_bessel_i_order(nu + 1.0, z) - out)
+    ),
 )
 def log_bessel_i_order(nu, z):
     """d log I_nu(z) / d nu."""
     return partial(_log_bessel_i, 0)(nu, z)
 
 
-@differentiable(lambda out, nu, z: log_bessel_i_order(nu, z), lambda out, nu, z: bessel_i_ratio(nu, z) + nu / z)
+@differentiable(
+    lambda out, nu, z: log_bessel_i_order(nu, z),
+    lambda out, nu, z: bessel_i_ratio(nu, z) + nu / z,
+)
 def log_bessel_i(nu, z):
     """log I_nu(z)."""
     return _log_bessel_i(nu, z)
 
 
-@differentiable(lambda out, nu, z: log_bessel_i_order(nu, z), lambda out, nu, z: nu / z - bessel_i_gap(nu, z))
+@differentiable(
+    lambda out, nu, z: log_bessel_i_order(nu, z),
+    lambda out, nu, z: nu / z - bessel_i_gap(nu, z),
+)
 def log_bessel_ie(nu, z):
     """log(exp(-z) I_nu(z))."""
     return _log_bessel_ie(nu, z)
 
 
 def _ratio_in_order(nu, z):
-    return bessel_i_ratio(nu, z) * (log_bessel_i_order(nu + 1.0, z) - log_bessel_i_order(nu, z))
+    return bessel_i_ratio(nu, z) * (
+        log_bessel_i_order(nu + 1.0, z) - log_bessel_i_order(nu, z)
+    )
 
 
 def _ratio_in_argument(nu, z):
@@ -152,18 +185,28 @@ def _ratio_in_argument(nu, z):
     return gap * (1.0 + ratio) - (2.0 * nu + 1.0) / z * ratio
 
 
-@differentiable(lambda out, nu, z: _ratio_in_order(nu, z), lambda out, nu, z: _ratio_in_argument(nu, z))
+@differentiable(
+    lambda out, nu, z: _ratio_in_order(nu, z),
+    lambda out, nu, z: _ratio_in_argument(nu, z),
+)
 def bessel_i_ratio(nu, z):
     """I_{nu+1}(z)/I_nu(z)."""
     small, nu_small, z_small, z_large = _split_i(nu, z)
-    return jnp.where(small, _series_ratio(nu_small, z_small), _recurred_i(nu, z_large)[1])
+    return jnp.where(
+        small, _series_ratio(nu_small, z_small), _recurred_i(nu, z_large)[1]
+    )
 
 
-@differentiable(lambda out, nu, z: -_ratio_in_order(nu, z), lambda out, nu, z: -_ratio_in_argument(nu, z))
+@differentiable(
+    lambda out, nu, z: -_ratio_in_order(nu, z),
+    lambda out, nu, z: -_ratio_in_argument(nu, z),
+)
 def bessel_i_gap(nu, z):
     """1 - I_{nu+1}(z)/I_nu(z), with full relative precision for large z."""
     small, nu_small, z_small, z_large = _split_i(nu, z)
-    return jnp.where(small, 1.0 - _series_ratio(nu_small, z_small), _recurred_i(nu, z_large)[2])
+    return jnp.where(
+        small, 1.0 - _series_ratio(nu_small, z_small), _recurred_i(nu, z_large)[2]
+    )
 
 
 def bessel_i(nu, z):

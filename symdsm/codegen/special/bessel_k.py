@@ -59,7 +59,9 @@ def exp_remainder(u):
 
 def _integral_k(nu, z):
     """(log of the integral, mean of e**u, mean of e**-u, mean of u) for nu >= 0."""
-    depth, count = (_K_DEPTH, _K_NODES) if is_double(z) else (_K_DEPTH_SINGLE, _K_NODES_SINGLE)
+    depth, count = (
+        (_K_DEPTH, _K_NODES) if is_double(z) else (_K_DEPTH_SINGLE, _K_NODES_SINGLE)
+    )
     w = jnp.sqrt(nu * nu + z * z)
     rest = z * (z / (w + nu))  # w - nu
     outer = depth / rest
@@ -87,10 +89,15 @@ def _temme_k(nu, z):
     mu = nu - steps
     gamma_even = horner(_RECIPROCAL_GAMMA[0::2], mu * mu)
     gamma_odd = horner(_RECIPROCAL_GAMMA[1::2], mu * mu)
-    over_plus, over_minus = gamma_even + mu * gamma_odd, gamma_even - mu * gamma_odd  # 1/Gamma(1 +- mu)
+    over_plus, over_minus = (
+        gamma_even + mu * gamma_odd,
+        gamma_even - mu * gamma_odd,
+    )  # 1/Gamma(1 +- mu)
     log_2_over_z = LOG_2 - jnp.log(z)
     sigma = mu * log_2_over_z
-    f = (jnp.cosh(sigma) * -gamma_odd + _sinhc(sigma) * log_2_over_z * gamma_even) / (over_plus * over_minus)
+    f = (jnp.cosh(sigma) * -gamma_odd + _sinhc(sigma) * log_2_over_z * gamma_even) / (
+        over_plus * over_minus
+    )
     p, q = 0.5 * jnp.exp(sigma) / over_plus, 0.5 * jnp.exp(-sigma) / over_minus
     low, high, c = f, p, 1.0
     quarter = 0.25 * z * z
@@ -113,13 +120,20 @@ def _sinhc(s):
     total = jnp.ones_like(s)
     for k in range(9, 0, -1):
         total = 1.0 + s2 / (2 * k * (2 * k + 1)) * total
-    return jnp.where(jnp.abs(s) < 1, total, jnp.sinh(s) / jnp.where(jnp.abs(s) < 1, 1.0, s))
+    return jnp.where(
+        jnp.abs(s) < 1, total, jnp.sinh(s) / jnp.where(jnp.abs(s) < 1, 1.0, s)
+    )
 
 
 def _split_k(nu, z):
     """Where Temme's series is used, and safe arguments for it and for the integral (nu >= -1/2)."""
     small = (z <= 0.5) & (nu < 5.5)
-    return small, jnp.where(small, nu, 0.0), jnp.where(small, z, 0.25), jnp.where(small, 0.5, z)
+    return (
+        small,
+        jnp.where(small, nu, 0.0),
+        jnp.where(small, z, 0.25),
+        jnp.where(small, 0.5, z),
+    )
 
 
 def _peak_k(nu, z):
@@ -145,14 +159,19 @@ def _log_bessel_k_order(nu, z):
 
 @differentiable(
     lambda out, nu, z: partial(_log_bessel_k_order, 0)(nu, z),
-    lambda out, nu, z: 1.0 / z - bessel_k_ratio(nu, z) * (log_bessel_k_order(nu + 1.0, z) - out),
+    lambda out, nu, z: (
+        1.0 / z - bessel_k_ratio(nu, z) * (log_bessel_k_order(nu + 1.0, z) - out)
+    ),
 )
 def log_bessel_k_order(nu, z):
     """d log K_nu(z) / d nu."""
     return _log_bessel_k_order(nu, z)
 
 
-@differentiable(lambda out, nu, z: log_bessel_k_order(nu, z), lambda out, nu, z: nu / z - bessel_k_ratio(nu, z))
+@differentiable(
+    lambda out, nu, z: log_bessel_k_order(nu, z),
+    lambda out, nu, z: nu / z - bessel_k_ratio(nu, z),
+)
 def log_bessel_k(nu, z):
     """log K_nu(z)."""
     return _log_bessel_k(nu, z)
@@ -167,12 +186,19 @@ def log_bessel_ke(nu, z):
     nu, z = jnp.broadcast_arrays(jnp.abs(nu), z)
     small, nu_small, z_small, z_large = _split_k(nu, z)
     w = jnp.sqrt(nu * nu + z_large * z_large)
-    large = nu * jnp.arcsinh(nu / z_large) - nu * nu / (w + z_large) - LOG_2 + _integral_k(nu, z_large)[0]
+    large = (
+        nu * jnp.arcsinh(nu / z_large)
+        - nu * nu / (w + z_large)
+        - LOG_2
+        + _integral_k(nu, z_large)[0]
+    )
     return jnp.where(small, _temme_k(nu_small, z_small)[0] + z_small, large)
 
 
 @differentiable(
-    lambda out, nu, z: out * (log_bessel_k_order(nu + 1.0, z) - log_bessel_k_order(nu, z)),
+    lambda out, nu, z: (
+        out * (log_bessel_k_order(nu + 1.0, z) - log_bessel_k_order(nu, z))
+    ),
     lambda out, nu, z: out * out - (2.0 * nu + 1.0) * out / z - 1.0,
 )
 def bessel_k_ratio(nu, z):
@@ -184,7 +210,9 @@ def bessel_k_ratio(nu, z):
     size = jnp.abs(order)
     _, mean_up, mean_down, _ = _integral_k(size, z_large)
     w = jnp.sqrt(size * size + z_large * z_large)
-    large = jnp.where(order < 0, z_large / (w + size) * mean_down, (w + size) / z_large * mean_up)
+    large = jnp.where(
+        order < 0, z_large / (w + size) * mean_down, (w + size) / z_large * mean_up
+    )
     ratio = jnp.where(small, _temme_k(nu_small, z_small)[1], large)
     return jnp.where(mirrored, 1.0 / ratio, ratio)
 

@@ -29,7 +29,9 @@ def log_cosh(u):
     """log cosh u."""
     u = jnp.abs(u)
     half = jnp.sinh(0.5 * jnp.minimum(u, 1.0))
-    return jnp.where(u < 1, jnp.log1p(2.0 * half * half), u - LOG_2 + jnp.log1p(jnp.exp(-2.0 * u)))
+    return jnp.where(
+        u < 1, jnp.log1p(2.0 * half * half), u - LOG_2 + jnp.log1p(jnp.exp(-2.0 * u))
+    )
 
 
 @differentiable(lambda out, u: 1.0 / jnp.tanh(u))
@@ -93,13 +95,21 @@ def softmax(k, *args):
 def signed_lse(*args):
     """log |c_1 exp u_1 + c_2 exp u_2 + ..| of c_1, u_1, c_2, u_2, .."""
     top = _finite_maximum(args[1::2])
-    return top + jnp.log(jnp.abs(sum(c * jnp.exp(u - top) for c, u in zip(args[::2], args[1::2], strict=True))))
+    return top + jnp.log(
+        jnp.abs(
+            sum(
+                c * jnp.exp(u - top) for c, u in zip(args[::2], args[1::2], strict=True)
+            )
+        )
+    )
 
 
 def signed_weight(k, *args):
     """exp(u_k) / (c_1 exp u_1 + c_2 exp u_2 + ..), k a Python integer counted from 0."""
     top = _finite_maximum(args[1::2])
-    total = sum(c * jnp.exp(u - top) for c, u in zip(args[::2], args[1::2], strict=True))
+    total = sum(
+        c * jnp.exp(u - top) for c, u in zip(args[::2], args[1::2], strict=True)
+    )
     return jnp.exp(args[2 * k + 1] - top) / total
 
 

@@ -74,12 +74,20 @@ def stirling_error(a):
         steps, shifted = state
         r = 0.5 / (shifted + 0.5)
         active = shifted < 10
-        return jnp.where(active, steps + r * r * horner(_ATANH, r * r), steps), shifted + active
+        return jnp.where(
+            active, steps + r * r * horner(_ATANH, r * r), steps
+        ), shifted + active
 
-    steps, shifted = jax.lax.fori_loop(0, 9, up, (jnp.zeros_like(a), jnp.maximum(a, 1.0)))
+    steps, shifted = jax.lax.fori_loop(
+        0, 9, up, (jnp.zeros_like(a), jnp.maximum(a, 1.0))
+    )
     far = steps + _stirling_series(shifted)
     near = jnp.minimum(a, 1.0)
-    return jnp.where(a < 1, log_gamma_1p(near) - (near + 0.5) * jnp.log(near) + near - HALF_LOG_2_PI, far)
+    return jnp.where(
+        a < 1,
+        log_gamma_1p(near) - (near + 0.5) * jnp.log(near) + near - HALF_LOG_2_PI,
+        far,
+    )
 
 
 @differentiable(lambda out, a: jsp.digamma(1.0 + a))
@@ -88,7 +96,11 @@ def log_gamma_1p(a):
     near = jnp.where(a > 0.5, a - 1.0, a)
     near = jnp.clip(near, -0.5, 0.5)
     signed = tuple((-1.0) ** k * c / k for k, c in enumerate(_ZETA, start=2))
-    series = -jnp.log1p(near) + near * (1.0 - EULER_GAMMA) + near * near * horner(signed, near)
+    series = (
+        -jnp.log1p(near)
+        + near * (1.0 - EULER_GAMMA)
+        + near * near * horner(signed, near)
+    )
     series = jnp.where(a > 0.5, series + jnp.log1p(near), series)
     return jnp.where((a < -0.5) | (a > 1.5), jsp.gammaln(1.0 + a), series)
 
@@ -99,16 +111,25 @@ def log_ratio_remainder(x, a):
     far = jnp.abs(d) > 0.5
     near = jnp.where(far, 0.0, d)
     r = near / (2.0 + near)
-    return jnp.where(far, jnp.log(x / a) - d, r * (2.0 * r * r * horner(_ATANH, r * r) - near))
+    return jnp.where(
+        far, jnp.log(x / a) - d, r * (2.0 * r * r * horner(_ATANH, r * r) - near)
+    )
 
 
 def log_gamma_kernel(a, x):
     """log(x**a exp(-x) / Gamma(a))."""
     large = a > 10
     big = jnp.where(large, a, 11.0)
-    peaked = 0.5 * jnp.log(big) - HALF_LOG_2_PI + big * log_ratio_remainder(x, big) - _stirling_series(big)
+    peaked = (
+        0.5 * jnp.log(big)
+        - HALF_LOG_2_PI
+        + big * log_ratio_remainder(x, big)
+        - _stirling_series(big)
+    )
     mild = jnp.where(large, 1.0, a)
-    return jnp.where(large, peaked, mild * jnp.log(x) + jnp.log(mild) - x - log_gamma_1p(mild))
+    return jnp.where(
+        large, peaked, mild * jnp.log(x) + jnp.log(mild) - x - log_gamma_1p(mild)
+    )
 
 
 def trigamma(x):
@@ -142,6 +163,11 @@ def log_beta(a, b):
     drop = jnp.where(far, drop, jsp.gammaln(large) - jsp.gammaln(a + b))
     peaked = small > 10
     s = jnp.where(peaked, small, 11.0)
-    both = HALF_LOG_2_PI - 0.5 * jnp.log(g) + (s - 0.5) * jnp.log(s / (s + g)) - g * jnp.log1p(s / g)
+    both = (
+        HALF_LOG_2_PI
+        - 0.5 * jnp.log(g)
+        + (s - 0.5) * jnp.log(s / (s + g))
+        - g * jnp.log1p(s / g)
+    )
     both = both + _stirling_series(s) + _stirling_series(g) - _stirling_series(s + g)
     return jnp.where(peaked, both, log_gamma_1p(small) - jnp.log(small) + drop)

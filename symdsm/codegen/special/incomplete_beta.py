@@ -60,8 +60,12 @@ def _log_beta_left(a, b, x):
 def _log_beta_inc(a, b, x):
     a, b, x = jnp.broadcast_arrays(a, b, x)
     left = x * (a + b) <= a
-    value = _log_beta_left(jnp.where(left, a, b), jnp.where(left, b, a), jnp.where(left, x, 1.0 - x))
-    return jnp.where(left, value, log1m_exp(jnp.where(left, -1.0, jnp.minimum(value, -1e-30))))
+    value = _log_beta_left(
+        jnp.where(left, a, b), jnp.where(left, b, a), jnp.where(left, x, 1.0 - x)
+    )
+    return jnp.where(
+        left, value, log1m_exp(jnp.where(left, -1.0, jnp.minimum(value, -1e-30)))
+    )
 
 
 @differentiable(
@@ -92,7 +96,9 @@ def _hazard_in_shape(k, out, a, b, x):
 )
 def beta_hazard(a, b, x):
     """x**(a-1) (1-x)**(b-1) / (B(a, b) I_x(a, b))."""
-    return jnp.exp(_log_beta_front(a, b, x) - _log_beta_inc(a, b, x) - jnp.log(x) - jnp.log1p(-x))
+    return jnp.exp(
+        _log_beta_front(a, b, x) - _log_beta_inc(a, b, x) - jnp.log(x) - jnp.log1p(-x)
+    )
 
 
 def betainc_regularized(a, b, lower, upper):

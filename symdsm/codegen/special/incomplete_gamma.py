@@ -29,7 +29,10 @@ def _gamma_descent(slope, x, direction):
     rule, depth = (_GAMMA_RULE, 38.0) if is_double(x) else (_GAMMA_RULE_SINGLE, 18.0)
     c = depth / x
     bend = c + jnp.sqrt(2.0 * c)
-    end = jnp.minimum(depth / jnp.maximum(slope, depth / (1.0 + bend)), jnp.log1p(bend) if direction > 0 else bend)
+    end = jnp.minimum(
+        depth / jnp.maximum(slope, depth / (1.0 + bend)),
+        jnp.log1p(bend) if direction > 0 else bend,
+    )
     end = jax.lax.stop_gradient(end)
 
     def fall(s):
@@ -68,7 +71,11 @@ def _pieces_of_gamma(a, x):
     log_ratio_q = -_gamma_descent(xu - au, xu, 1.0)
     al, xl = jnp.where(lower, a, 6.0), jnp.where(lower, x, 5.0)
     xs = jnp.where(series, x, 1.0)
-    log_ratio_p = jnp.where(lower, -_gamma_descent(al - xl, xl, -1.0), jnp.log(a) - jnp.log1p(_lower_series(a, xs)))
+    log_ratio_p = jnp.where(
+        lower,
+        -_gamma_descent(al - xl, xl, -1.0),
+        jnp.log(a) - jnp.log1p(_lower_series(a, xs)),
+    )
 
     ac, xc = jnp.where(corner, a, 0.5), jnp.where(corner, x, 0.5)
     log_front = ac * jnp.log(xc) - log_gamma_1p(ac)
@@ -76,13 +83,20 @@ def _pieces_of_gamma(a, x):
     below_half = corner & (q_corner < 0.5)
     q_corner = jnp.where(below_half, q_corner, 0.5)
 
-    log_p = jnp.where(corner, log_front - x + jnp.log1p(_lower_series(ac, xc)), log_d - log_ratio_p)
+    log_p = jnp.where(
+        corner, log_front - x + jnp.log1p(_lower_series(ac, xc)), log_d - log_ratio_p
+    )
     log_p = jnp.where(below_half, jnp.log1p(-q_corner), log_p)
     log_q = log_d - log_ratio_q
     log_p = jnp.where(upper, _complement(upper, log_q), log_p)
     log_q = jnp.where(upper, log_q, _complement(~upper, log_p))
     log_q = jnp.where(below_half, jnp.log(q_corner), log_q)
-    return log_p, log_q, jnp.where(upper, log_d - log_p, log_ratio_p), jnp.where(upper, log_ratio_q, log_d - log_q)
+    return (
+        log_p,
+        log_q,
+        jnp.where(upper, log_d - log_p, log_ratio_p),
+        jnp.where(upper, log_ratio_q, log_d - log_q),
+    )
 
 
 def _complement(mask, log_part):
@@ -100,7 +114,9 @@ def _log_q(a, x):
 
 @differentiable(
     lambda out, a, x: partial(partial(_log_p, 0), 0)(a, x),
-    lambda out, a, x: gamma_hazard_p(a, x) * (jnp.log(x) - jax.scipy.special.digamma(a) - out),
+    lambda out, a, x: (
+        gamma_hazard_p(a, x) * (jnp.log(x) - jax.scipy.special.digamma(a) - out)
+    ),
 )
 def log_gamma_p_shape(a, x):
     """d log P(a, x) / da."""
@@ -109,27 +125,35 @@ def log_gamma_p_shape(a, x):
 
 @differentiable(
     lambda out, a, x: partial(partial(_log_q, 0), 0)(a, x),
-    lambda out, a, x: -gamma_hazard_q(a, x) * (jnp.log(x) - jax.scipy.special.digamma(a) - out),
+    lambda out, a, x: (
+        -gamma_hazard_q(a, x) * (jnp.log(x) - jax.scipy.special.digamma(a) - out)
+    ),
 )
 def log_gamma_q_shape(a, x):
     """d log Q(a, x) / da."""
     return partial(_log_q, 0)(a, x)
 
 
-@differentiable(lambda out, a, x: log_gamma_p_shape(a, x), lambda out, a, x: gamma_hazard_p(a, x))
+@differentiable(
+    lambda out, a, x: log_gamma_p_shape(a, x), lambda out, a, x: gamma_hazard_p(a, x)
+)
 def log_gamma_p(a, x):
     """log P(a, x), the lower regularised incomplete gamma function, for a > 0 and x > 0."""
     return _log_p(a, x)
 
 
-@differentiable(lambda out, a, x: log_gamma_q_shape(a, x), lambda out, a, x: -gamma_hazard_q(a, x))
+@differentiable(
+    lambda out, a, x: log_gamma_q_shape(a, x), lambda out, a, x: -gamma_hazard_q(a, x)
+)
 def log_gamma_q(a, x):
     """log Q(a, x), the upper regularised incomplete gamma function, for a > 0 and x > 0."""
     return _log_q(a, x)
 
 
 @differentiable(
-    lambda out, a, x: out * (jnp.log(x) - jax.scipy.special.digamma(a) - log_gamma_p_shape(a, x)),
+    lambda out, a, x: (
+        out * (jnp.log(x) - jax.scipy.special.digamma(a) - log_gamma_p_shape(a, x))
+    ),
     lambda out, a, x: out * ((a - 1.0) / x - 1.0 - out),
 )
 def gamma_hazard_p(a, x):
@@ -138,7 +162,9 @@ def gamma_hazard_p(a, x):
 
 
 @differentiable(
-    lambda out, a, x: out * (jnp.log(x) - jax.scipy.special.digamma(a) - log_gamma_q_shape(a, x)),
+    lambda out, a, x: (
+        out * (jnp.log(x) - jax.scipy.special.digamma(a) - log_gamma_q_shape(a, x))
+    ),
     lambda out, a, x: out * ((a - 1.0) / x - 1.0 + out),
 )
 def gamma_hazard_q(a, x):
@@ -158,7 +184,9 @@ def erlang_cdf(k, u):
         total = total + term
     for j in range(1, k + 1):
         power = power * near / j
-    return jnp.where(u < 1.5, power * jnp.exp(-near) * series, 1.0 - jnp.exp(-u) * total)
+    return jnp.where(
+        u < 1.5, power * jnp.exp(-near) * series, 1.0 - jnp.exp(-u) * total
+    )
 
 
 def lower_gamma(a, x):

@@ -22,12 +22,20 @@ def _kummer_terms(a, b, z):
     """(k, log of the k-th term, stride), the terms on a new last axis; z > 0."""
     tilt = z - b - 1.0
     root = jnp.sqrt(jnp.maximum(tilt * tilt + 4.0 * (z * a - b), 0.0))
-    peak = jnp.where(tilt > 0, 0.5 * (tilt + root), 2.0 * (z * a - b) / (root + jnp.abs(tilt)))
+    peak = jnp.where(
+        tilt > 0, 0.5 * (tilt + root), 2.0 * (z * a - b) / (root + jnp.abs(tilt))
+    )
     peak = jnp.maximum(peak, 0.0)
-    spread = 1.0 / jnp.sqrt(jnp.maximum(1.0 / (peak + 1.0) + 1.0 / (b + peak) - 1.0 / (a + peak), 1e-30))
+    spread = 1.0 / jnp.sqrt(
+        jnp.maximum(1.0 / (peak + 1.0) + 1.0 / (b + peak) - 1.0 / (a + peak), 1e-30)
+    )
     far = peak > 80.0
-    stride = jnp.where(far, jnp.maximum(jnp.ceil(18.0 * spread / _KUMMER_COUNT), 1.0), 1.0)
-    start = jnp.where(far, jnp.maximum(jnp.floor(peak - 0.5 * _KUMMER_COUNT * stride), 0.0), 0.0)
+    stride = jnp.where(
+        far, jnp.maximum(jnp.ceil(18.0 * spread / _KUMMER_COUNT), 1.0), 1.0
+    )
+    start = jnp.where(
+        far, jnp.maximum(jnp.floor(peak - 0.5 * _KUMMER_COUNT * stride), 0.0), 0.0
+    )
     start, stride = jax.lax.stop_gradient(start), jax.lax.stop_gradient(stride)
     k = start[..., None] + stride[..., None] * jnp.arange(_KUMMER_COUNT, dtype=z.dtype)
     a, b, z = a[..., None], b[..., None], z[..., None]
@@ -55,7 +63,9 @@ def _log_hyp1f1(a, b, z):
     near = jnp.log1p(_kummer_tail(a, b, jnp.where(small, z, 0.0)))
     negative = z < 0
     size = jnp.where(small, 0.25, jnp.abs(z))
-    far = jnp.where(negative, z, 0.0) + _log_kummer_sum(jnp.where(negative, b - a, a), b, size)
+    far = jnp.where(negative, z, 0.0) + _log_kummer_sum(
+        jnp.where(negative, b - a, a), b, size
+    )
     return jnp.where(small, near, far)
 
 
@@ -75,16 +85,28 @@ def log_hyp1f1_shape(k, a, b, z):
 
 
 @differentiable(
-    lambda out, a, b, z: out * (log_hyp1f1_shape(1, a + 1.0, b + 1.0, z) - log_hyp1f1_shape(1, a, b, z)),
-    lambda out, a, b, z: out * (log_hyp1f1_shape(2, a + 1.0, b + 1.0, z) - log_hyp1f1_shape(2, a, b, z)),
-    lambda out, a, b, z: out * ((a + 1.0) / (b + 1.0) * hyp1f1_ratio(a + 1.0, b + 1.0, z) - a / b * out),
+    lambda out, a, b, z: (
+        out * (log_hyp1f1_shape(1, a + 1.0, b + 1.0, z) - log_hyp1f1_shape(1, a, b, z))
+    ),
+    lambda out, a, b, z: (
+        out * (log_hyp1f1_shape(2, a + 1.0, b + 1.0, z) - log_hyp1f1_shape(2, a, b, z))
+    ),
+    lambda out, a, b, z: (
+        out * ((a + 1.0) / (b + 1.0) * hyp1f1_ratio(a + 1.0, b + 1.0, z) - a / b * out)
+    ),
 )
 def hyp1f1_ratio(a, b, z):
     """1F1(a+1; b+1; z) / 1F1(a; b; z)."""
     a, b, z = jnp.broadcast_arrays(a, b, z)
     k, logs, _ = _kummer_terms(a, b, jnp.where(z > 0, z, 1.0))
-    mean = jnp.sum(jax.nn.softmax(logs, -1) * (a[..., None] + k) / (b[..., None] + k), -1) * b / a
-    return jnp.where(z > 0, mean, jnp.exp(_log_hyp1f1(a + 1.0, b + 1.0, z) - _log_hyp1f1(a, b, z)))
+    mean = (
+        jnp.sum(jax.nn.softmax(logs, -1) * (a[..., None] + k) / (b[..., None] + k), -1)
+        * b
+        / a
+    )
+    return jnp.where(
+        z > 0, mean, jnp.exp(_log_hyp1f1(a + 1.0, b + 1.0, z) - _log_hyp1f1(a, b, z))
+    )
 
 
 def hyp1f1(a, b, z):

@@ -82,7 +82,9 @@ def tail_gap(v):
 def exp_of_square(c, u):
     """exp(c u**2) for |c| <= 1; u is split so that rounding u**2 does not spoil the tail."""
     coarse = jnp.round(u * 16.0) / 16.0
-    rest = jnp.clip((u - coarse) * (u + coarse), -50.0, 50.0)  # beyond 50 the first factor is 0 or infinite
+    rest = jnp.clip(
+        (u - coarse) * (u + coarse), -50.0, 50.0
+    )  # beyond 50 the first factor is 0 or infinite
     return jnp.exp(c * coarse * coarse) * jnp.exp(c * rest)
 
 

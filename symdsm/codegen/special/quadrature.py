@@ -7,7 +7,9 @@ def gauss_legendre(count):
     """(nodes, weights) on [0, 1]; exact for polynomials of degree below 2 count."""
     nodes, weights = [], []
     for i in range(count):
-        x = ((-1.0) ** ((i + 0.75) / (count + 0.5))).real  # cos(pi (i + 3/4)/(count + 1/2)), close to the root
+        x = (
+            (-1.0) ** ((i + 0.75) / (count + 0.5))
+        ).real  # cos(pi (i + 3/4)/(count + 1/2)), close to the root
         for _ in range(100):
             before, now = 1.0, x
             for k in range(2, count + 1):

@@ -51,7 +51,11 @@ def inverse_cdf(u, log_density, low, high, start):
         return _finite(log_density(to_y(t)) + log_slope(t))
 
     mode, width = _mode_and_width(log_h, centre, reach)
-    left, size, values = _panels(lambda tau: log_h(mode + width * jnp.sinh(tau))[None] + _log_cosh_of(tau), 1, u.dtype)
+    left, size, values = _panels(
+        lambda tau: log_h(mode + width * jnp.sinh(tau))[None] + _log_cosh_of(tau),
+        1,
+        u.dtype,
+    )
     tau = _solve(u, left, size, values[:, 0])
     return jnp.clip(to_y(mode + width * jnp.sinh(tau)), low, high)
 
@@ -81,7 +85,10 @@ def mean_square(log_density, score, low, high, start):
     h = jnp.exp(values - peak[:, None])
     total = size @ (h @ jnp.asarray(_BOOLE, h.dtype))
     mean = total[1] / total[0] * jnp.exp(peak[1] - peak[0])
-    far, near = (0.6 * jnp.log(jnp.finfo(start.dtype).eps), 0.45 * jnp.log(jnp.finfo(start.dtype).eps))
+    far, near = (
+        0.6 * jnp.log(jnp.finfo(start.dtype).eps),
+        0.45 * jnp.log(jnp.finfo(start.dtype).eps),
+    )
     ways = [1.0] * (not _is_infinite(low)) + [-1.0] * (not _is_infinite(high))
     for way in ways:
         at_far, at_near = log_square(way * far), log_square(way * near)
@@ -133,7 +140,9 @@ def _coordinate(low, high, start):
         span = high - low
 
         def to_y(t):
-            return jnp.where(t < 0, low + span * jax.nn.sigmoid(t), high - span * jax.nn.sigmoid(-t))
+            return jnp.where(
+                t < 0, low + span * jax.nn.sigmoid(t), high - span * jax.nn.sigmoid(-t)
+            )
 
         def log_slope(t):
             return -jnp.abs(t) - 2 * jnp.log1p(jnp.exp(-jnp.abs(t)))
@@ -163,7 +172,9 @@ def _mode_and_width(log_h, centre, reach):
     floor = jnp.maximum(jnp.abs(mode) * 4 * eps, jnp.finfo(centre.dtype).tiny ** 0.5)
     steps = jnp.maximum((b - a) / 4, floor) * 4.0 ** jnp.arange(24, dtype=centre.dtype)
     peak = log_h(mode)
-    fallen = (jax.vmap(log_h)(mode + steps) < peak - 1) & (jax.vmap(log_h)(mode - steps) < peak - 1)
+    fallen = (jax.vmap(log_h)(mode + steps) < peak - 1) & (
+        jax.vmap(log_h)(mode - steps) < peak - 1
+    )
     width = jnp.where(fallen.any(), steps[jnp.argmax(fallen)], jnp.ones_like(mode))
     return mode, width
 
@@ -178,14 +189,22 @@ def _panels(log_parts, parts, dtype):
     room = first + _ROUNDS * _SPLITS
     size = jnp.diff(edges)
     nodes = edges[:-1, None] + size[:, None] * jnp.arange(5, dtype=dtype) / 4
-    values = jax.vmap(log_parts)(nodes.reshape(-1)).reshape(first, 5, parts).swapaxes(1, 2)
-    outer = jnp.stack([jnp.roll(values[:, 0, 3], 1), jnp.roll(values[:, 0, 1], -1)], axis=1)
+    values = (
+        jax.vmap(log_parts)(nodes.reshape(-1)).reshape(first, 5, parts).swapaxes(1, 2)
+    )
+    outer = jnp.stack(
+        [jnp.roll(values[:, 0, 3], 1), jnp.roll(values[:, 0, 1], -1)], axis=1
+    )
     rows = _row(edges[:-1], size, values, outer)
     rest = jnp.full((room - first, rows.shape[1]), -jnp.inf, dtype).at[:, :2].set(0.0)
     tolerance = jnp.maximum(1e-7, 8 * jnp.finfo(dtype).eps)
 
     def doubt(rows):
-        log_mass, log_error, stands_out = rows[:, 2 : 2 + parts], rows[:, 2 + parts : 2 + 2 * parts], rows[:, -1]
+        log_mass, log_error, stands_out = (
+            rows[:, 2 : 2 + parts],
+            rows[:, 2 + parts : 2 + 2 * parts],
+            rows[:, -1],
+        )
         top = jnp.max(log_mass, axis=0)
         share = jnp.exp(log_error - top) / jnp.sum(jnp.exp(log_mass - top), axis=0)
         return jnp.maximum(jnp.max(share, axis=1), stands_out)
@@ -199,17 +218,35 @@ def _panels(log_parts, parts, dtype):
         chosen = _largest(doubt(rows), _SPLITS)
         old = rows[chosen]
         left, half = old[:, 0], old[:, 1] / 2
-        outer, values = old[:, -3:-1], old[:, 2 + 2 * parts : -3].reshape(_SPLITS, parts, 5)
-        odd = left[:, None] + half[:, None] * jnp.asarray([0.25, 0.75, 1.25, 1.75], dtype)
-        new = jax.vmap(log_parts)(odd.reshape(-1)).reshape(_SPLITS, 4, parts).swapaxes(1, 2)
+        outer, values = (
+            old[:, -3:-1],
+            old[:, 2 + 2 * parts : -3].reshape(_SPLITS, parts, 5),
+        )
+        odd = left[:, None] + half[:, None] * jnp.asarray(
+            [0.25, 0.75, 1.25, 1.75], dtype
+        )
+        new = (
+            jax.vmap(log_parts)(odd.reshape(-1))
+            .reshape(_SPLITS, 4, parts)
+            .swapaxes(1, 2)
+        )
         at = [values[..., 0], new[..., 0], values[..., 1], new[..., 1], values[..., 2]]
         at += [new[..., 2], values[..., 3], new[..., 3], values[..., 4]]
-        lower = _row(left, half, jnp.stack(at[:5], -1), jnp.stack([outer[:, 0], new[:, 0, 2]], 1))
-        upper = _row(left + half, half, jnp.stack(at[4:], -1), jnp.stack([new[:, 0, 1], outer[:, 1]], 1))
+        lower = _row(
+            left, half, jnp.stack(at[:5], -1), jnp.stack([outer[:, 0], new[:, 0, 2]], 1)
+        )
+        upper = _row(
+            left + half,
+            half,
+            jnp.stack(at[4:], -1),
+            jnp.stack([new[:, 0, 1], outer[:, 1]], 1),
+        )
         rows = rows.at[chosen].set(lower).at[count + jnp.arange(_SPLITS)].set(upper)
         return count + _SPLITS, rows
 
-    _, rows = jax.lax.while_loop(more, halve, (jnp.asarray(first), jnp.concatenate([rows, rest])))
+    _, rows = jax.lax.while_loop(
+        more, halve, (jnp.asarray(first), jnp.concatenate([rows, rest]))
+    )
     return rows[:, 0], rows[:, 1], rows[:, 2 + 2 * parts : -3].reshape(room, parts, 5)
 
 
@@ -232,7 +269,14 @@ def _row(left, size, values, outer):
     line = jnp.concatenate([outer[:, :1], values[:, 0], outer[:, 1:]], axis=1)
     drop = jnp.minimum(line[:, 1:-1] - line[:, :-2], line[:, 1:-1] - line[:, 2:])
     stands_out = jnp.any(drop > 1.5, axis=1).astype(h.dtype)
-    columns = [left[:, None], size[:, None], logs[..., 0], logs[..., 1], values.reshape(size.size, -1), outer]
+    columns = [
+        left[:, None],
+        size[:, None],
+        logs[..., 0],
+        logs[..., 1],
+        values.reshape(size.size, -1),
+        outer,
+    ]
     return jnp.concatenate([*columns, stands_out[:, None]], axis=1)
 
 

@@ -38,14 +38,22 @@ def _wrap_branches(d, s):
     images = []
     for k in range(-_WRAP_IMAGES, _WRAP_IMAGES + 1):
         half_way = _minus_pi(d, -k) / narrow
-        images.append((_minus_pi(d, -2 * k) / narrow, -2.0 * (_PI_HIGH + _PI_LOW) * k / narrow * half_way))
+        images.append(
+            (
+                _minus_pi(d, -2 * k) / narrow,
+                -2.0 * (_PI_HIGH + _PI_LOW) * k / narrow * half_way,
+            )
+        )
     return small, images, narrow, d, wide
 
 
 def _wave_sum(n, d, s):
     """The n-th derivative of sum_{m>0} exp(-m**2 s**2 / 2) cos(m d)."""
     turn = (jnp.cos, lambda v: -jnp.sin(v), lambda v: -jnp.cos(v), jnp.sin)[n % 4]
-    return sum(m**n * jnp.exp(-0.5 * (m * s) ** 2) * turn(m * d) for m in range(1, _WRAP_WAVES + 1))
+    return sum(
+        m**n * jnp.exp(-0.5 * (m * s) ** 2) * turn(m * d)
+        for m in range(1, _WRAP_WAVES + 1)
+    )
 
 
 def log_wrapped_normal(d, s):
@@ -61,7 +69,9 @@ def wrapped_normal_moment(n, d, s):
     small, images, narrow, d, wide = _wrap_branches(d, s)
     weights = [jnp.exp(log_weight) for _, log_weight in images]
     polynomials = [_hermite(n, u) for u, _ in images]
-    direct = sum(w * h for w, h in zip(weights, polynomials, strict=True)) / sum(weights)
+    direct = sum(w * h for w, h in zip(weights, polynomials, strict=True)) / sum(
+        weights
+    )
     waves = 2.0 * _wave_sum(n, d, wide) / (1.0 + 2.0 * _wave_sum(0, d, wide))
     return jnp.where(small, direct * (-1.0 / narrow) ** n, waves)
 

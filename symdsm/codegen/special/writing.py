@@ -44,7 +44,10 @@ def source(names) -> str:
     imports = ["import jax"] if "jax" in used else []
     imports += ["import jax.numpy as jnp"] if "jnp" in used else []
     imports += ["import jax.scipy.special as jsp"] if "jsp" in used else []
-    parts = ['"""Special functions for the module beside this one. Needs jax only."""', "\n".join(imports)]
+    parts = [
+        '"""Special functions for the module beside this one. Needs jax only."""',
+        "\n".join(imports),
+    ]
     text = "\n\n".join(parts)
     before_is_constant = False
     for chunk in kept:
@@ -65,22 +68,32 @@ class _Chunk:
 def _definitions():
     chunks, owner = [], {}
     for file in _FILES:
-        text = resources.files(__package__).joinpath(f"{file}.py").read_text(encoding="utf-8")
+        text = (
+            resources.files(__package__)
+            .joinpath(f"{file}.py")
+            .read_text(encoding="utf-8")
+        )
         lines = text.splitlines()
         for node in ast.parse(text).body:
             defined = _defined(node)
             if not defined:
                 continue
-            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+            first = min(
+                [node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]
+            )
             while lines[first - 2].startswith("#"):
                 first -= 1
             uses = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
             for name in defined:
                 if name in owner:
-                    raise ValueError(f"{name} is defined twice in the special functions")
+                    raise ValueError(
+                        f"{name} is defined twice in the special functions"
+                    )
                 owner[name] = len(chunks)
             body = "\n".join(lines[first - 1 : node.end_lineno])
-            chunks.append(_Chunk(body, uses - set(defined), isinstance(node, ast.Assign)))
+            chunks.append(
+                _Chunk(body, uses - set(defined), isinstance(node, ast.Assign))
+            )
     return chunks, owner
 
 
@@ -89,5 +102,10 @@ def _defined(node):
     if isinstance(node, ast.FunctionDef):
         return [node.name]
     if isinstance(node, ast.Assign):
-        return [n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)]
+        return [
+            n.id
+            for target in node.targets
+            for n in ast.walk(target)
+            if isinstance(n, ast.Name)
+        ]
     return []
