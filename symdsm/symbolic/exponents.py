@@ -25,9 +25,19 @@ from symdsm.symbolic.budget import OutOfTime, bounded
 from symdsm.symbolic.leading import Lead, d, leading, limit_of
 from symdsm.symbolic.nodes import NUMERIC, LogAbs, plain
 
-__all__ = ["Approach", "Exponents", "d", "exponents", "limit_at", "log_slopes", "settle_signs"]
+__all__ = [
+    "Approach",
+    "Exponents",
+    "d",
+    "edge_lead",
+    "exponents",
+    "lead_of",
+    "limit_at",
+    "log_slopes",
+    "settle_signs",
+]
 
-_SECONDS = 0.4
+_SECONDS = 0.6
 
 
 _TROUBLE = (OutOfTime, NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, sp.PoleError)
@@ -131,7 +141,7 @@ def exponents(log_density: sp.Expr, score: sp.Expr, variable, approach: Approach
     density = settle_signs(plain(log_density).xreplace(put), points)
     field = settle_signs(plain(score).xreplace(put), points)
     slope_l, slope_s = (log_slopes(f, variable, approach, points) for f in (log_density, LogAbs(score)))
-    measure, size = _lead(sp.exp(density)), _lead(field)
+    measure, size = lead_of(sp.exp(density)), lead_of(field)
     q = _checked(_exponent(measure) if measure else limit_at(d * sp.diff(density, d)), slope_l, points)
     if field == 0 or field.is_zero or size is not None and size.c == 0:
         return None if q is None else Exponents(q[0], None, None, q[1])
@@ -146,7 +156,18 @@ def exponents(log_density: sp.Expr, score: sp.Expr, variable, approach: Approach
     return Exponents(q[0], r[0], lead, seen, square)
 
 
-def _lead(expr) -> Lead | None:
+def edge_lead(log_density, variable, approach: Approach, points) -> tuple[Lead | None, sp.Expr | None, bool]:
+    """(leading term of the density, its exponent q, seen only numerically) at one approach; None where undecided."""
+    density = settle_signs(plain(log_density).xreplace({variable: approach.at}), points)
+    lead = lead_of(sp.exp(density))
+    q = _exponent(lead) if lead else limit_at(d * sp.diff(density, d))
+    checked = _checked(q, log_slopes(log_density, variable, approach, points), points)
+    if checked is None:
+        return None, None, False
+    return (None if checked[1] else lead), *checked
+
+
+def lead_of(expr) -> Lead | None:
     """The leading term of expr; of its one fraction where the largest terms of a sum cancel."""
     try:
         found = bounded(_SECONDS, leading, expr)

@@ -1,33 +1,75 @@
-"""What a check found, in a form for people and in one for programs."""
+"""What a check found, in a form for people and in one for programs.
 
-from dataclasses import dataclass
+Rows of a report, each with one or more findings:
+
+    edges, jumps, swap    the identity  D log q(y) = E[D log p(y | x) | y]  itself      -> identity_holds
+    variance              E score^2 finite                                              -> holds, with the identity
+    level                 the same for D = d/dlevel                                     -> level_holds
+    mean                  E[score | x], for a control variate
+    shrinks               the kernel shrinks to a point: annealing needs it, the identity does not
+    boundary              p score -> 0 at the ends: implicit score matching needs it, the identity does not
+
+A verdict is one of: proven, holds if, fails, seen numerically, unknown.
+"""
+
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import sympy as sp
 
 from symdsm.symbolic.budget import OutOfTime, bounded
 
-__all__ = ["Finding", "Judgement", "Regularity", "tidy_boolean"]
+__all__ = ["Finding", "Judgement", "Regularity", "Remedy", "tidy_boolean"]
 
-_IDENTITY, _VARIANCE, _LEVEL = ("edges", "jumps"), ("variance",), ("level",)
+_IDENTITY, _VARIANCE, _LEVEL = ("edges", "jumps", "swap"), ("variance",), ("level",)
+_REQUIRED = _IDENTITY + _VARIANCE + _LEVEL
 
 _TITLES = {
-    "edges": "The support does not move, or the density vanishes at the moving edge",
-    "jumps": "No jump of the density at a place that moves with the clean value",
+    "edges": "The support does not move with the clean value, or the density vanishes at the moving edge",
+    "jumps": "No jump or pole of the density at a place that moves with the clean value",
+    "swap": "Differentiation and the integral over the clean values may be swapped",
     "variance": "The regression target has a finite variance",
     "level": "The level score can be matched as well (dual score matching)",
+    "mean": "Mean of the target given the clean value (subtract it and it is a control variate)",
+    "shrinks": "The noise shrinks to nothing at one end of the levels (for annealing only)",
+    "boundary": "p times score vanishes at the ends (for implicit score matching only)",
 }
 
-_REMEDIES = {
-    "edges": "use a noise whose density vanishes at the edge (a Gamma with shape above 1), or one on the whole line",
-    "jumps": "smooth the jump, or use a noise with a continuous density",
-    "variance": "train in another coordinate, kernel.change(sympy.log) for positive values, or change the parameters",
-    "level": "train with objective='dsm', which needs no level score",
-}
+
+class Remedy(str):
+    """What to do, in words followed by the lines to type.
+
+    `code` are these lines; they use `kernel`, `sd` (symdsm), `sp` (sympy) and `st` (sympy.stats), and those that
+    repair the kernel leave the new one in `repaired`. Empty where there is nothing to type.
+    """
+
+    code: str
+
+    def __new__(cls, words: str, code: str = ""):
+        remedy = super().__new__(cls, f"{words}: {code}" if code else words)
+        remedy.code = code
+        return remedy
+
+    def __getnewargs__(self):
+        return (str(self).removesuffix(f": {self.code}") if self.code else str(self)), self.code
 
 
 def tidy_boolean(condition: sp.Basic) -> sp.Basic:
-    """Eq(a, 1) & (a > 1) is False: SymPy's own simplification of Booleans, within a budget."""
+    """Eq(a, 1) & (a > 1) is False: bounds and values of one symbol by hand, else SymPy's own simplification.
+
+    SymPy's takes 0.3 s on a single Or, so it is called within a budget and only on what is left.
+    """
+    if isinstance(condition, sp.Or):
+        open_ends = [c for c in condition.args if isinstance(c, (sp.Gt, sp.Lt))]
+        values = [c for c in condition.args if isinstance(c, sp.Eq)]
+        if len(open_ends) + len(values) == len(condition.args) and len(open_ends) == 1:
+            kept = [v for v in values if v.lhs != open_ends[0].lhs or open_ends[0].subs(*v.args) != sp.true]
+            return sp.Or(*kept, *open_ends)
+    if isinstance(condition, sp.And) and all(isinstance(c, sp.Gt) for c in condition.args):
+        kept = [c for c in condition.args if not any(_implies(o, c) for o in condition.args if o != c)]
+        if len({c.lhs for c in kept}) == len(kept):
+            return sp.And(*kept)
     if not isinstance(condition, (sp.And, sp.Or)):
         return condition
     try:
@@ -36,14 +78,23 @@ def tidy_boolean(condition: sp.Basic) -> sp.Basic:
         return condition
 
 
+def _implies(stronger, weaker) -> bool:
+    return sp.expand((weaker.lhs - weaker.rhs) - (stronger.lhs - stronger.rhs)).is_nonnegative is True
+
+
 @dataclass(frozen=True)
 class Finding:
-    """One condition: its row, the verdict, when it holds (a SymPy Boolean, or None), and why."""
+    """One condition: its row, the verdict, when it holds (a SymPy Boolean, or None), why, and what to do if not.
+
+    `value` is what was derived on the way, such as E[score | x] in the row "mean".
+    """
 
     row: str
     verdict: str
     when: sp.Basic | None
     reason: str
+    remedies: tuple[Remedy, ...] = ()
+    value: Any = None
 
 
 @dataclass(frozen=True)
@@ -67,10 +118,11 @@ class Regularity:
     """
 
     findings: tuple[Finding, ...]
-    clean: sp.Symbol
+    clean: sp.Basic | dict
     level: sp.Symbol | None
-    params: tuple[sp.Symbol, ...]
+    params: tuple[sp.Basic, ...]
     notes: tuple[str, ...] = ()
+    declaration: Any = field(default=None, compare=False, repr=False)
 
     def _all(self, rows) -> sp.Basic | None:
         conditions = [f.when for f in self.findings if f.row in rows]
@@ -92,21 +144,39 @@ class Regularity:
         return self._all(_LEVEL)
 
     @property
-    def remedies(self) -> tuple[str, ...]:
-        rows = [f.row for f in self.findings if f.when is not sp.true]
-        return tuple(_REMEDIES[row] for row in dict.fromkeys(rows))
+    def mean_score(self) -> sp.Basic | dict | None:
+        """E[score | x]: p at the upper ends minus p at the lower ones; None when unknown or infinite, a dict for blocks."""
+        return next((f.value for f in self.findings if f.row == "mean"), None)
+
+    @cached_property
+    def fisher_information(self) -> sp.Expr | None:
+        """E[score^2 | x] as SymPy, oo where it is infinite; None without a closed form."""
+        if self.declaration is None:
+            return None
+        from symdsm.symbolic.information import fisher_information
+
+        found = fisher_information(self.declaration)
+        return None if found.expr is None else found.exact
+
+    @property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """What to do about every condition that is not proven."""
+        return _remedies(f for f in self.findings if f.row in _REQUIRED and f.when is not sp.true)
 
     def judge(self, **values: float) -> Judgement:
         """The conditions with parameter values put in."""
-        put = {s: sp.nsimplify(values[s.name], rational=True) for s in self.params if s.name in values}
+        names = {s.name: s for s in self.params if isinstance(s, sp.Symbol)}
+        put = {names[n]: sp.nsimplify(v, rational=True) for n, v in values.items() if n in names}
         identity, variance, level = (
             _decide(c, put) for c in (self.identity_holds, self._all(_VARIANCE), self.level_holds)
         )
-        rows = {"edges": identity, "jumps": identity, "variance": variance, "level": level}
-        troubled = [f for f in self.findings if rows[f.row] is not True and _decide(f.when, put) is not True]
+        rows = dict.fromkeys(_IDENTITY, identity) | {"variance": variance, "level": level}
+        troubled = [
+            f for f in self.findings
+            if f.row in rows and rows[f.row] is not True and _decide(f.when, put) is not True
+        ]  # fmt: skip
         reason = "; ".join(f.reason for f in troubled)
-        remedy = "; ".join(dict.fromkeys(_REMEDIES[f.row] for f in troubled))
-        return Judgement(identity, variance, level, reason, remedy)
+        return Judgement(identity, variance, level, reason, "; ".join(_remedies(troubled)))
 
     def __str__(self) -> str:
         lines = [f"Is denoising score matching valid for this kernel? {self._headline()}", ""]
@@ -132,6 +202,10 @@ class Regularity:
         if self.holds is sp.false:
             return "The identity holds, but the regression target has infinite variance."
         return f"Yes if {self.holds}."
+
+
+def _remedies(findings) -> tuple[Remedy, ...]:
+    return tuple(dict.fromkeys(r for f in findings for r in f.remedies))
 
 
 def _decide(condition, put) -> bool | None:

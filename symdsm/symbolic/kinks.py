@@ -1,4 +1,5 @@
-"""Where an expression kinks or jumps: zeros of what stands in Abs, sign and Max, borders of pieces.
+"""Where an expression kinks, jumps or has a pole: zeros of what stands in Abs, sign, Max, log or a power, borders of
+pieces.
 
 An |a| inside such an argument is opened both ways, |a| -> a and |a| -> -a; every place so found is a candidate, and
 what happens there is for the caller to see.
@@ -8,34 +9,67 @@ import sympy as sp
 
 from symdsm.symbolic.nodes import AbsPower, LogAbs
 
-__all__ = ["kinks"]
+__all__ = ["break_candidates", "kinks"]
+
+_TROUBLE = (sp.PolynomialError, NotImplementedError, ValueError)
 
 
-def kinks(expr: sp.Expr, variable: sp.Symbol) -> set[sp.Expr]:
-    """Candidates for the values of `variable` at which expr is not smooth, as expressions in the other symbols."""
-    places = set()
-    for atom in expr.atoms(sp.Abs, sp.sign, LogAbs, AbsPower, sp.Max, sp.Min):
+def break_candidates(expr: sp.Expr, variable: sp.Symbol) -> set[sp.Expr]:
+    """The places of `kinks`, whether or not there are more."""
+    return kinks(expr, variable)[0]
+
+
+def kinks(expr: sp.Expr, variable: sp.Symbol) -> tuple[set[sp.Expr], bool]:
+    """(values of `variable` at which expr may not be smooth, whether every jump and pole is among them).
+
+    The values are expressions in the other symbols. A zero that is not found is harmless inside |a| (continuous), not
+    inside sign, a border or a power.
+    """
+    places: set = set()
+    complete = True
+    for argument, harmless in _arguments(expr):
+        roots = _roots(argument, variable)
+        places |= set(roots or [])
+        complete &= harmless or roots is not None
+    return places, complete
+
+
+def _arguments(expr):
+    """(argument whose zeros count, whether the function is continuous there)."""
+    for atom in expr.atoms(sp.Abs, sp.sign, LogAbs, AbsPower, sp.Max, sp.Min, sp.Heaviside):
         many = isinstance(atom, (sp.Max, sp.Min))
-        arguments = [atom.args[0] - a for a in atom.args[1:]] if many else atom.args[:1]
-        places |= {r for a in arguments for r in _roots(a, variable)}
+        for a in [atom.args[0] - a for a in atom.args[1:]] if many else atom.args[:1]:
+            yield a, not isinstance(atom, (sp.sign, LogAbs, sp.Heaviside))
     for piecewise in expr.atoms(sp.Piecewise):
         for _, condition in piecewise.args:
-            relations = condition.atoms(sp.core.relational.Relational)
-            places |= {r for c in relations for r in _roots(c.lhs - c.rhs, variable)}
-    return places
+            for c in condition.atoms(sp.core.relational.Relational):
+                yield c.lhs - c.rhs, False
+    for atom in expr.atoms(sp.log, sp.Pow):
+        if isinstance(atom, sp.log) or not (atom.exp.is_Integer and atom.exp > 0) and atom.base != sp.E:
+            base = atom.args[0]
+            if base.is_positive is not True:
+                yield base, True
 
 
-def _roots(a: sp.Expr, variable: sp.Symbol) -> list[sp.Expr]:
-    """The roots of a polynomial of low degree in the variable, or in the logarithm of it."""
+def _roots(a: sp.Expr, variable: sp.Symbol) -> list[sp.Expr] | None:
+    """The roots of a polynomial of low degree in the variable, in its logarithm, or of a sine or cosine of it."""
     if variable not in a.free_symbols:
         return []
     inner = next((b for b in a.atoms(sp.Abs) if variable in b.free_symbols), None)
     if inner is not None:
-        return [r for sign in (1, -1) for r in _roots(a.xreplace({inner: sign * inner.args[0]}), variable)]
+        both = [_roots(a.xreplace({inner: sign * inner.args[0]}), variable) for sign in (1, -1)]
+        return None if None in both else [r for roots in both for r in roots]
+    if isinstance(a, sp.sin | sp.cos):
+        shift = 0 if isinstance(a, sp.sin) else sp.pi / 2
+        turns = [_roots(a.args[0] - shift - k * sp.pi, variable) for k in (-2, -1, 0, 1, 2)]
+        return None if None in turns else [r for roots in turns for r in roots]
     try:
         polynomial = sp.Poly(sp.fraction(sp.together(a))[0], variable)
-        return list(sp.roots(polynomial)) if polynomial.degree() <= 2 else []
-    except (sp.PolynomialError, NotImplementedError):
+        if polynomial.degree() > 2 and not polynomial.is_homogeneous:
+            return None
+        roots = sp.roots(polynomial)
+        return [r for r in roots if r.is_real is not False]
+    except _TROUBLE:
         root = sp.Wild("root", exclude=[variable])
         found = a.match(sp.log(variable) - root)
-        return [sp.exp(found[root])] if found else []
+        return [sp.exp(found[root])] if found else None

@@ -16,7 +16,7 @@ from functools import cache
 import mpmath
 import sympy as sp
 
-from symdsm.symbolic.kinks import kinks
+from symdsm.symbolic.kinks import break_candidates
 from symdsm.symbolic.probe import numeric
 
 __all__ = ["DIGITS", "break_points", "integrals"]
@@ -126,7 +126,7 @@ def _both_ways(terms, step, start):
 def break_points(expr: sp.Expr, variable: sp.Symbol, point: dict, low, high) -> list:
     """low, the places between low and high where expr kinks or jumps, high; as numbers at `point`."""
     numbers = set()
-    for place in kinks(expr, variable):
+    for place in break_candidates(expr, variable):
         try:
             value = mpmath.mpmathify(numeric(place, list(point))(*point.values()))
         except _TROUBLE:

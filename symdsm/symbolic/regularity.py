@@ -3,334 +3,261 @@
 The identity  D log q(y) = E[D log p(y | x) | y]  (Vincent 2011), D = d/dy or d/dlevel, needs
 
     edges       the support does not move with x, or p vanishes at the moving edge
-    jumps       p has no jump at a place that moves with x (kinks are fine)
+    jumps       p has neither a jump nor a pole at a place that moves with x (kinks are fine)
+    swap        D and the integral over x commute: then by Fubini, since p is absolutely continuous and E|score| finite
     variance    E score^2 finite: not needed for the identity, but for a usable regression target
     level       for D = d/dlevel: the same with the level in place of x, and a known normaliser
 
-Each is decided from the exponents of the density and the score next to the edges, infinity and inner singular
+Each is decided from the leading terms of the density and the score next to the edges, infinity and inner singular
 points (symbolic/exponents.py). When y = g(x, e) is declared, everything is computed in the noise e, where
-E score^2 = integral f(e) s(e)^2 de. A mixture inherits the conditions of its parts (Jensen: the squared score of a
-mixture is at most the softmax average of the parts').
+E score^2 = integral f(e) s(e)^2 de. Mixtures are in symbolic/regularity_mixture.py, the rows that do not decide
+validity in symbolic/regularity_asides.py. A row that runs out of its time is unknown, and says what was tried.
 
 Sources: Vincent, Neural Computation 23 (2011); Hyvarinen, CSDA 51 (2007), for the boundary terms.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import singledispatch
 
 import sympy as sp
 
+from symdsm.symbolic import remedies
+from symdsm.symbolic.budget import OutOfTime, bounded
 from symdsm.symbolic.declaration import Declaration
-from symdsm.symbolic.derive import derivative, noise_targets
-from symdsm.symbolic.exponents import Approach, d, exponents, limit_at, log_slopes, settle_signs
+from symdsm.symbolic.exponents import edge_lead, limit_at
 from symdsm.symbolic.findings import Finding, Regularity, tidy_boolean
-from symdsm.symbolic.kinks import kinks
-from symdsm.symbolic.leading import Lead, leading
-from symdsm.symbolic.logs import exact_log
-from symdsm.symbolic.nodes import LogAbs, plain
-from symdsm.symbolic.probe import probes
+from symdsm.symbolic.integrable import finite_at, positive
+from symdsm.symbolic.leading import Lead, leading, tends_to
+from symdsm.symbolic.regularity_asides import boundary, mean_of_score, shrinks
+from symdsm.symbolic.regularity_view import View, same_value, singular_points, view_of
 
-__all__ = ["Finding", "Regularity", "check_regularity"]
+__all__ = ["Finding", "Regularity", "check_regularity", "check_rows", "edge_rows", "variance_rows"]
 
-
-@dataclass(frozen=True)
-class _View:
-    """The kernel in the variable in which it is analysed: the noise when declared, else y."""
-
-    variable: sp.Symbol
-    measure: sp.Expr  # log density of the variable
-    log_density: sp.Expr  # log density of y, in the variable
-    score: sp.Expr
-    level_score: sp.Expr | None
-    place: sp.Expr  # y in the variable
-    support: sp.Set
-    points: list
+_ROW_SECONDS = 5.0
+_TROUBLE = (OutOfTime, NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, sp.PoleError)
+_TRIED = "leading terms, SymPy's limits, and slopes at distances 1e-40 and 1e-50 were tried"
 
 
 @singledispatch
 def check_regularity(declaration: Declaration) -> Regularity:
     """Decide each condition of a scalar kernel; other kinds of declarations register their own rule."""
     if declaration.parts:
-        return _join([check_regularity(part) for part, _ in declaration.parts], declaration)
-    view = _view(declaration)
-    findings = [*_edges(declaration, view), *_inner(declaration, view), *_variance(declaration, view)]
-    findings += _level(declaration, view)
-    return Regularity(tuple(findings), declaration.clean, declaration.level, declaration.params)
+        from symdsm.symbolic.regularity_mixture import check_mixture
+
+        return check_mixture(declaration)
+    found = check_rows(declaration, view_of(declaration))
+    return found if found.holds is not None else _with_assumptions(declaration, found)
 
 
-def _view(declaration: Declaration) -> _View:
-    points = probes(declaration, 3, seed=5)
-    targets = noise_targets(declaration)
-    dual = declaration.level is not None and declaration.normalised is True
-    if targets is not None:
-        noise = declaration.noise
-        slope = derivative(noise.map, noise.variable)
-        log_y = noise.log_density - exact_log(sp.factor_terms(slope) if slope.is_Add else slope)
-        return _View(
-            noise.variable,
-            noise.log_density,
-            log_y,
-            targets[0],
-            targets[1] if dual else None,
-            noise.map,
-            noise.support,
-            points,
-        )
-    y, log_density = declaration.noisy, declaration.log_density
-    by_level = derivative(log_density, declaration.level) if dual else None
-    return _View(y, log_density, log_density, derivative(log_density, y), by_level, y, declaration.support, points)
+def check_rows(declaration: Declaration, view: View) -> Regularity:
+    """Every row of a kernel that is not a mixture."""
+    lam = declaration.level
+    findings = _within("edges", lambda: edge_rows(declaration, view, declaration.clean, "edges"))
+    findings += _within("jumps", lambda: _jump_rows(declaration, view, declaration.clean, "jumps"))
+    findings += _swap(findings)
+    findings += _within("variance", lambda: variance_rows(declaration, view))
+    if lam is not None:
+        findings += _within("level", lambda: _level_rows(declaration, view))
+    findings += _within("mean", lambda: [mean_of_score(declaration, view)])
+    findings += _within("shrinks", lambda: shrinks(declaration))
+    findings += _within("boundary", lambda: boundary(view))
+    return Regularity(tuple(findings), declaration.clean, lam, declaration.params, declaration=declaration)
 
 
-def _ends(declaration, view) -> list[Approach]:
-    if not isinstance(view.support, sp.Interval) or declaration.period is not None:
+def _within(row, rule) -> list:
+    try:
+        return bounded(_ROW_SECONDS, rule)
+    except OutOfTime:
+        return [Finding(row, "unknown", None, f"no decision within {_ROW_SECONDS:g} s: {_TRIED}")]
+    except _TROUBLE as trouble:
+        return [Finding(row, "unknown", None, f"no decision ({type(trouble).__name__}: {trouble}): {_TRIED}")]
+
+
+def edge_rows(declaration, view, symbol, row) -> list[Finding]:
+    """The edges that move with `symbol`: the density has to vanish there."""
+    if view.intervals is None:
+        return [Finding(row, "unknown", None, f"the support {declaration.support} is not made of intervals")]
+    moving = [p for p in view.ends if p.place is not None and symbol in p.place.free_symbols]
+    if moving:
+        return [_moving_edge(declaration, view, p, symbol, row, one_sided=len(moving) == 1) for p in moving]
+    if row != "edges":
         return []
-    low, high = view.support.start, view.support.end
-    left = Approach.infinity(-1) if low == -sp.oo else Approach.right_of(low)
-    right = Approach.infinity(+1) if high == sp.oo else Approach.left_of(high)
-    return [left, right]
+    shown = "the whole circle" if declaration.period is not None else sp.sstr(declaration.support)
+    return [Finding(row, "proven", sp.true, f"the support, {shown}, does not move with {symbol}")]
 
 
-def _edge_place(view, approach) -> sp.Expr | None:
-    """Where y is when the variable reaches the approach: None when it is infinite."""
-    if approach.point.is_finite is False:
-        value = limit_at(view.place.xreplace({view.variable: approach.at}))
-        return None if value is None or value.has(sp.oo, -sp.oo) else value
-    value = view.place.xreplace({view.variable: approach.point})
-    return None if value.has(sp.oo, sp.zoo, sp.nan) else value
-
-
-def _edges(declaration, view) -> list[Finding]:
-    x = declaration.clean
-    if not isinstance(view.support, sp.Interval):
-        return [Finding("edges", "unknown", None, f"the support {view.support} is not an interval")]
-    ends = [(a, _edge_place(view, a)) for a in _ends(declaration, view)]
-    moving = [(a, place) for a, place in ends if place is not None and x in place.free_symbols]
-    if not moving:
-        shown = "the whole circle" if declaration.period is not None else str(declaration.support)
-        return [Finding("edges", "proven", sp.true, f"the support, {shown}, does not move with {x}")]
-    return [_moving_edge(view, a, place, x, "edges") for a, place in moving]
-
-
-def _moving_edge(view, approach, place, symbol, row) -> Finding:
-    found = exponents(view.log_density, view.score, view.variable, approach, view.points)
-    if found is None:
-        return Finding(row, "unknown", None, f"how fast the density vanishes at the moving edge {place} is undecided")
-    when = _positive(found.q)
-    verdict = "seen numerically" if found.numeric else _verdict(when)
+def _moving_edge(declaration, view, point, symbol, row, one_sided) -> Finding:
+    lead, q, numeric = edge_lead(view.log_density, view.variable, point.approaches[0], view.points)
+    when = vanishes(lead) if lead else None if q is None else positive(q)
+    where = f"the edge {sp.sstr(point.place)} moves with {symbol}"
+    if when is None:
+        return Finding(row, "unknown", None, f"{where}; how fast the density vanishes there is undecided: {_TRIED}")
+    verdict = "seen numerically" if numeric else _verdict(when)
     if when is sp.true:
-        text = f"the edge {place} moves with {symbol}, but the density vanishes there"
-    elif when is sp.false:
-        text = f"the edge {place} moves with {symbol} and the density does not vanish there"
-    else:
-        text = f"the edge {place} moves with {symbol}; the density vanishes there iff {when}"
-    return Finding(row, verdict, when, text)
+        return Finding(row, verdict, when, f"{where}, but the density vanishes there")
+    if when is sp.false:
+        text = f"{where} and the density does not vanish there"
+        return Finding(row, verdict, when, text, remedies.another_noise(declaration, one_sided))
+    text = f"{where}; the density vanishes there iff {when}"
+    return Finding(row, verdict, when, text, remedies.for_parameters(declaration, when))
+
+
+def vanishes(lead: Lead) -> sp.Basic | None:
+    """When c d^p (-log d)^m exp(E) -> 0."""
+    if lead.E != 0:
+        rate = leading(lead.E)
+        return None if rate is None else positive(-rate.c)
+    if lead.p == 0:
+        return sp.true if lead.m.is_negative else sp.false
+    return positive(lead.p)
 
 
 def _verdict(when) -> str:
     return "proven" if when is sp.true else "fails" if when is sp.false else "holds if"
 
 
-def _positive(q: sp.Expr) -> sp.Basic:
-    """q > 0 as a Boolean, solved for a single symbol where q is linear in it."""
-    if q == sp.oo:
-        return sp.true
-    if q == -sp.oo:
+def _jump_rows(declaration, view, symbol, row) -> list[Finding]:
+    """Jumps and poles of the density at inner singular points that move with `symbol`."""
+    points, complete = singular_points(view)
+    findings = [_jump(declaration, view, point, symbol, row) for point in points]
+    if not complete and any(f.when is sp.false for f in findings) is False:
+        text = "the places where the density may jump were not all found"
+        return [*findings, Finding(row, "unknown", None, text)]
+    if row == "jumps" and not findings:
+        return [Finding(row, "proven", sp.true, "the density has no jump inside its support")]
+    return findings if row == "jumps" else [f for f in findings if f.when is not sp.true]
+
+
+def _jump(declaration, view, point, symbol, row) -> Finding:
+    moves = point.place is None or symbol in point.place.free_symbols
+    place = sp.sstr(point.place)
+    sides = [edge_lead(view.log_density, view.variable, a, view.points) for a in point.approaches]
+    if not moves:
+        return Finding(row, "proven", sp.true, f"what the density does at {place} stays in place")
+    leads, numeric = [lead for lead, _, _ in sides], any(seen for *_, seen in sides)
+    when = _continuous(*leads, view.points) if None not in leads else _continuous_by_limits(view, point)
+    if when is None:
+        return Finding(row, "unknown", None, f"the two limits of the density at {place} are undecided: {_TRIED}")
+    verdict = "seen numerically" if numeric else _verdict(when)
+    if when is sp.true:
+        return Finding(row, verdict, when, f"the density is continuous at {place} (a kink at most)")
+    if when is sp.false:
+        poles = any(tends_to(lead) in (sp.oo, None) for lead in leads if lead)
+        text = f"the density {'is infinite' if poles else 'jumps'} at {place}, which moves with {symbol}"
+        return Finding(row, verdict, when, text, remedies.another_noise(declaration, one_sided=False))
+    text = f"the density is continuous at {place}, which moves with {symbol}, iff {when}"
+    return Finding(row, verdict, when, text, remedies.for_parameters(declaration, when))
+
+
+def _continuous(left: Lead, right: Lead, points) -> sp.Basic | None:
+    """The two one-sided limits of the density are finite and equal."""
+    ends = [tends_to(left), tends_to(right)]
+    if None not in ends and not any(end.has(sp.oo, -sp.oo) for end in ends):
+        return sp.true if same_value(*ends, points) else sp.false
+    if sp.oo in ends:
         return sp.false
-    if q.is_Mul and q.has(sp.oo):
-        (q,) = [f.args[0] for f in q.args if isinstance(f, sp.sign)] or [q]
-    q = sp.factor_terms(sp.cancel(sp.together(q)))
-    if q is sp.nan:
+    same = sp.expand(left.p - right.p) == 0 and left.m == right.m and left.E == right.E
+    if not same or left.E != 0 or not same_value(left.c, right.c, points):
         return None
-    if q.is_positive:
-        return sp.true
-    if q.is_nonpositive:
-        return sp.false
-    free = sorted(q.free_symbols, key=lambda s: s.name)
-    for symbol in free:
-        numerator, denominator = sp.fraction(sp.together(q))
-        if not denominator.is_positive:
-            continue
-        a, b = numerator.coeff(symbol, 1), numerator.coeff(symbol, 0)
-        if sp.expand(a * symbol + b - numerator) == 0 and (a.is_positive or a.is_negative):
-            bound = sp.simplify(-b / a)
-            relation = sp.Gt(symbol, bound) if a.is_positive else sp.Lt(symbol, bound)
-            return relation
-    return sp.Gt(q, 0)
+    return _at_least(left.p) if left.m == 0 else positive(left.p)
 
 
-def _inner(declaration, view) -> list[Finding]:
-    """Jumps of the density at inner singular points."""
-    findings = []
-    for point in _singular_points(view):
-        place = view.place.xreplace({view.variable: point})
-        sides = [
-            limit_at(_settled(view.log_density, view, a)) for a in (Approach.left_of(point), Approach.right_of(point))
-        ]
-        if None in sides:
-            findings.append(
-                Finding("jumps", "unknown", None, f"the two limits of the density at {place} are undecided")
-            )
-        elif sp.simplify(sides[0] - sides[1]) != 0 and sides[0] != sides[1]:
-            moves = declaration.clean in place.free_symbols
-            text = f"the density jumps at {place}" + (", which moves with the clean value" if moves else "")
-            findings.append(Finding("jumps", "fails" if moves else "proven", sp.false if moves else sp.true, text))
-        else:
-            findings.append(
-                Finding("jumps", "proven", sp.true, f"the density is continuous at {place} (a kink at most)")
-            )
-    return findings or [Finding("jumps", "proven", sp.true, "the density has no jump inside its support")]
+def _at_least(p):
+    """p >= 0, solved for a symbol."""
+    strict = positive(p)
+    if isinstance(strict, sp.Gt):
+        return sp.Ge(strict.lhs, strict.rhs)
+    return sp.Le(strict.lhs, strict.rhs) if isinstance(strict, sp.Lt) else strict
 
 
-def _settled(expr, view, approach):
-    return settle_signs(plain(expr).xreplace({view.variable: approach.at}), view.points)
+def _continuous_by_limits(view, point):
+    sides = [limit_at(view.at(view.log_density, a)) for a in point.approaches]
+    if None in sides or any(s.has(sp.oo, -sp.oo) for s in sides):
+        return None
+    return sp.true if same_value(*sides, view.points) else sp.false
 
 
-def _singular_points(view) -> list[sp.Expr]:
-    found = {sp.simplify(place) for place in kinks(plain(view.log_density), view.variable)}
-    return sorted((p for p in found if _lies_inside(p, view)), key=sp.default_sort_key)
+def _swap(findings) -> list[Finding]:
+    """By Fubini from the two rows above; nothing is said where they fail."""
+    if any(f.when is sp.false for f in findings):
+        return []
+    if any(f.when is None for f in findings):
+        return [Finding("swap", "unknown", None, "it follows from the two conditions above, which are undecided")]
+    seen = any(f.verdict == "seen numerically" for f in findings)
+    text = (
+        "p is absolutely continuous in y and its derivative integrable, so by Fubini the two commute for every law "
+        "of clean values on a bounded closed set" + (", where the conditions above hold" if seen else "")
+    )
+    return [Finding("swap", "seen numerically" if seen else "proven", sp.true, text)]
 
 
-def _lies_inside(place, view) -> bool:
-    """Real, and strictly inside the support, at some admissible parameters."""
-    low, high = (view.support.start, view.support.end) if isinstance(view.support, sp.Interval) else (-sp.oo, sp.oo)
-    for point in view.points:
-        put = {s: sp.Float(v, 30) for s, v in point.items()}
-        value, least, most = (e.xreplace(put).evalf(20) for e in (place, low, high))
-        if value.is_real and least + 1e-12 < value < most - 1e-12:
-            return True
-    return not view.points
-
-
-def _variance(declaration, view) -> list[Finding]:
+def variance_rows(declaration, view) -> list[Finding]:
+    """E score^2 next to every end and inner singular point."""
     return _second_moment(declaration, view, view.score, "variance", "E score^2")
 
 
 def _second_moment(declaration, view, field, row, name) -> list[Finding]:
-    """E field^2 is finite next to every end and inner singular point."""
-    inner = [a for p in _singular_points(view) for a in (Approach.left_of(p), Approach.right_of(p))]
-    approaches = [*_ends(declaration, view), *inner]
-    if declaration.period is None and not approaches:
-        return [Finding(row, "unknown", None, f"{name} was not decided on the support {view.support}")]
-    conditions, numeric, undecided = [], False, []
-    for approach in approaches:
-        when, seen = _finite_at(view, field, approach)
-        numeric |= seen
-        if when is None:
-            undecided.append(approach.name)
-        else:
-            conditions.append(when)
+    points, _ = singular_points(view)
+    places = [*view.ends, *points]
+    if view.intervals is None and view.period is None:
+        return [Finding(row, "unknown", None, f"{name} was not decided on the support {declaration.support}")]
+    conditions, numeric, undecided, moving = [], False, [], False
+    for point in places:
+        for approach in point.approaches:
+            when, seen = finite_at(view, field, approach)
+            numeric |= seen
+            if when is None:
+                undecided.append(approach.name)
+            elif when is not sp.true:
+                moving |= point.place is not None and declaration.clean in point.place.free_symbols
+                conditions.append(when)
     total = tidy_boolean(sp.And(*conditions))
     if undecided and total is not sp.false:
-        return [Finding(row, "unknown", None, f"{name} next to {', '.join(undecided)} is undecided")]
+        return [Finding(row, "unknown", None, f"{name} next to {', '.join(undecided)} is undecided: {_TRIED}")]
+    verdict = "seen numerically" if numeric else _verdict(total)
     if total is sp.true:
-        return [Finding(row, "seen numerically" if numeric else "proven", sp.true, f"{name} is finite")]
-    if total is sp.false:
-        return [Finding(row, "seen numerically" if numeric else "fails", sp.false, f"{name} is infinite")]
-    return [Finding(row, "seen numerically" if numeric else "holds if", total, f"{name} is finite iff {total}")]
+        return [Finding(row, verdict, total, f"{name} is finite")]
+    text = f"{name} is infinite" if total is sp.false else f"{name} is finite iff {total}"
+    what = remedies.for_variance(declaration, total, moving) if row == "variance" else remedies.for_level()
+    return [Finding(row, verdict, total, text, what)]
 
 
-def _finite_at(view, field, approach) -> tuple[sp.Basic | None, bool]:
-    found = exponents(view.measure, field, view.variable, approach, view.points)
-    if found is None:
-        return None, False
-    if found.r is None:
-        return sp.true, found.numeric
-    if found.square is not None:
-        when = _integrable(found.square, approach)
-        if when is not None and when is not sp.true:
-            when = sp.Or(when, *_exceptions(view, field, approach, found))
-        if when is not None:
-            return when, False
-    if found.q == sp.oo and found.r.is_finite:
-        return sp.true, found.numeric
-    if found.q == sp.oo and found.r == -sp.oo:
-        when, seen = _compare_rates(view, field, approach)
-        return when, seen or found.numeric
-    when = _positive(found.q + 2 * found.r + approach.weight + 1)
-    return sp.Or(when, *_exceptions(view, field, approach, found)), found.numeric
-
-
-def _integrable(square: Lead, approach) -> sp.Basic | None:
-    """The integral of c d^p (-log d)^m exp(E) d^J next to d = 0 is finite; None where a sign is not decided."""
-    if square.E != 0:
-        rate = leading(square.E)
-        return None if rate is None or not rate.p.is_negative and not rate.E else _positive(-rate.c)
-    total = sp.expand(square.p + approach.weight + 1)
-    if total == 0:
-        return sp.true if square.m < -1 else sp.false
-    return _positive(total)
-
-
-def _compare_rates(view, field, approach):
-    """Both infinite: the sum d l' + 2 d s'/s decides (Gumbel's left tail). Returns (condition, seen numerically)."""
-    density, s = (_settled(e, view, approach) for e in (view.measure, field))
-    total = limit_at(d * sp.diff(density, d) + 2 * d * sp.diff(s, d) / s)
-    if total is None:
-        slopes = log_slopes(view.measure + 2 * LogAbs(field), view.variable, approach, view.points)
-        return (sp.true, True) if slopes and all(slope > 5 for slope in slopes) else (None, False)
-    poles = sp.fraction(sp.together(sp.Mul(*[f.args[0] for f in sp.Mul.make_args(total) if isinstance(f, sp.sign)])))[1]
-    lead = sp.Mul(*[f for f in sp.Mul.make_args(sp.factor(s)) if d not in f.free_symbols])
-    zeros = sp.fraction(sp.together(lead))[0]
-    symbols = poles.free_symbols | zeros.free_symbols & total.free_symbols
-    roots = _at_roots(view, field, approach, poles * zeros, symbols)
-    return sp.Or(_positive(total), *roots), False
-
-
-def _exceptions(view, field, approach, found) -> list[sp.Basic]:
-    """Parameter values at which the leading coefficient of the score vanishes, so that a weaker term rules."""
-    if found.lead is None or not found.lead.free_symbols:
-        return []
-    numerator = sp.fraction(sp.together(found.lead))[0]
-    symbols = found.lead.free_symbols - {view.variable}
-    return _at_roots(view, field, approach, numerator, symbols)
-
-
-def _at_roots(view, field, approach, numerator, symbols) -> list[sp.Basic]:
-    """Eq(symbol, root) for each root of `numerator` at which the second moment is finite."""
-    out = []
-    factors = sp.Mul.make_args(sp.factor(numerator))
-    for symbol, factor in ((q, f) for q in sorted(symbols, key=lambda q: q.name) for f in factors):
-        if not factor.is_polynomial(symbol) or sp.degree(factor, symbol) != 1:
-            continue
-        value = sp.simplify(-factor.coeff(symbol, 0) / factor.coeff(symbol, 1))
-        if value.free_symbols or value.is_positive is False and symbol.is_positive:
-            continue
-        put = {symbol: value}
-        points = [{k: (float(value) if k == symbol else v) for k, v in p.items()} for p in view.points]
-        special = _View(
-            view.variable,
-            view.measure.xreplace(put),
-            view.log_density,
-            field,
-            None,
-            view.place,
-            view.support,
-            points,
-        )
-        when, _ = _finite_at(special, sp.factor_terms(field.xreplace(put)), approach)
-        if when is sp.true:
-            out.append(sp.Eq(symbol, value))
-    return out
-
-
-def _level(declaration, view) -> list[Finding]:
+def _level_rows(declaration, view) -> list[Finding]:
     lam = declaration.level
-    if lam is None:
-        return []
     if declaration.normalised is not True:
-        return [Finding("level", "fails", sp.false, "the normaliser is not known, and it may depend on the level")]
-    findings = []
-    for approach in _ends(declaration, view):
-        place = _edge_place(view, approach)
-        if place is not None and lam in place.free_symbols:
-            findings.append(_moving_edge(view, approach, place, lam, "level"))
+        text = "the normaliser is not known, and it may depend on the level: give the density with its normaliser"
+        return [Finding("level", "fails", sp.false, text, remedies.for_level())]
+    findings = [*edge_rows(declaration, view, lam, "level"), *_jump_rows(declaration, view, lam, "level")]
+    findings = [replace(f, remedies=remedies.for_level()) if f.remedies else f for f in findings]
     return findings + _second_moment(declaration, view, view.level_score, "level", "E level_score^2")
 
 
-def _join(parts: list[Regularity], declaration) -> Regularity:
-    findings = [
-        Finding(f.row, f.verdict, f.when, f"part {k + 1}: {f.reason}")
-        for k, part in enumerate(parts)
-        for f in part.findings
-    ]
-    return Regularity(tuple(findings), declaration.clean, declaration.level, declaration.params)
+def _with_assumptions(declaration, found: Regularity) -> Regularity:
+    """Where nothing is known of a parameter's sign: would a positive one decide it?"""
+    bare = [p for p in declaration.params if p.is_positive is None and p.is_negative is None]
+    if not bare:
+        return found
+    put = {p: sp.Symbol(p.name, positive=True) for p in bare}
+    names = ", ".join(p.name for p in bare)
+    assumed = _within("edges", lambda: [check_rows(moved := _put(declaration, put), view_of(moved))])[0]
+    decided = isinstance(assumed, Regularity) and assumed.holds is not None
+    shown = "; ".join(f'{p.name} = sp.Symbol("{p.name}", positive=True)' for p in bare)
+    advice = f"; the sign of {names} is not known: declare {shown}"
+    advice += f", and it holds {'always' if assumed.holds is sp.true else f'iff {assumed.holds}'}" if decided else ""
+    findings = [replace(f, reason=f.reason + advice) if f.when is None else f for f in found.findings]
+    return replace(found, findings=tuple(findings))
+
+
+def _put(declaration, values) -> Declaration:
+    noise = declaration.noise
+    if noise is not None:
+        noise = replace(
+            noise,
+            map=noise.map.xreplace(values),
+            log_density=noise.log_density.xreplace(values),
+            support=noise.support.xreplace(values),
+        )
+    names = ("log_density", "support", "inside")
+    level = values.get(declaration.level, declaration.level)
+    own = {name: getattr(declaration, name).xreplace(values) for name in names}
+    return replace(declaration, noise=noise, level=level, **own)
