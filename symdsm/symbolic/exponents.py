@@ -16,6 +16,8 @@ admissible parameters; where there is no symbolic value, the slopes alone are re
 Source: Watson's lemma and Olver, Asymptotics and Special Functions (1974), for integrals of algebraic singularities.
 """
 
+from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import mpmath
@@ -35,9 +37,11 @@ __all__ = [
     "limit_at",
     "log_slopes",
     "settle_signs",
+    "thorough",
 ]
 
-_SECONDS = 0.6
+_SECONDS = 1.0
+thorough: ContextVar[bool] = ContextVar("thorough", default=True)  # try SymPy's own limits where rules do not reach
 
 
 _TROUBLE = (OutOfTime, NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, sp.PoleError)
@@ -79,7 +83,7 @@ class Exponents:
     square: Lead | None = None
 
 
-def settle_signs(expr: sp.Expr, points: list[dict]) -> sp.Expr:
+def settle_signs(expr: sp.Expr, points: Sequence[dict]) -> sp.Expr:
     """Resolve Abs, sign and Piecewise for d -> 0+, by their values at d = 1e-25 and random parameters."""
 
     def value_sign(u):
@@ -123,7 +127,7 @@ def limit_at(expr: sp.Expr) -> sp.Expr | None:
         quick = bounded(_SECONDS, limit_of, expr)
     except _TROUBLE:
         quick = None
-    if quick is not None:
+    if quick is not None or not thorough.get():
         return quick
     try:
         small = bounded(_SECONDS, sp.simplify, expr)
@@ -171,7 +175,7 @@ def lead_of(expr) -> Lead | None:
     """The leading term of expr; of its one fraction where the largest terms of a sum cancel."""
     try:
         found = bounded(_SECONDS, leading, expr)
-        return found or bounded(_SECONDS, lambda: leading(_one_fraction(expr)))
+        return found if found or not thorough.get() else bounded(_SECONDS, lambda: leading(_one_fraction(expr)))
     except _TROUBLE:
         return None
 

@@ -7,7 +7,7 @@ its Taylor polynomial there. Where the largest terms of a sum cancel, the Taylor
 where an order depends on the sign of an unknown, there is no answer (None), never a guess. Exponents may hold
 parameters, so that one pass answers for every shape.
 
-Conditions: Abs, sign and Piecewise are settled before. Source: Olver, Asymptotics and Special Functions (1974),
+Conditions: f is real, and Abs, sign and Piecewise are settled before. Source: Olver, Asymptotics and Special Functions (1974),
 chapters 1 and 7; DLMF 7.12, 10.30 and 10.40 for the error function and the Bessel functions.
 """
 
@@ -34,7 +34,8 @@ class Lead:
         return Lead(self.c * other.c, self.p + other.p, self.m + other.m, sp.expand(self.E + other.E))
 
     def power(self, n) -> "Lead | None":
-        if not n.is_integer and not self.c.is_nonnegative:
+        """The n-th power of what is real, so that a broken power has a positive base."""
+        if not n.is_integer and self.c.is_negative:
             return None
         if self.c == 0:
             return self if n.is_positive else None
@@ -155,7 +156,7 @@ def _logarithm(u):
         return None
     if lead.c == 1:
         return leading(sp.expand(u - 1))
-    return Lead(sp.log(lead.c)) if lead.c.is_positive else None
+    return None if lead.c.is_negative else Lead(sp.log(lead.c))
 
 
 def _sum(e):
@@ -218,7 +219,7 @@ def _taylor(e):
         if value != 0 and not _vanishes(value):
             return Lead(value / factorial, sp.Integer(k))
         slope, factorial = sp.diff(slope, d), factorial * (k + 1)
-    return None
+    return Lead(sp.S.Zero) if e.is_rational_function(d) and sp.cancel(sp.together(e)) == 0 else None
 
 
 def _function(e):

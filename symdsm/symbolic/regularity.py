@@ -24,7 +24,7 @@ import sympy as sp
 from symdsm.symbolic import remedies
 from symdsm.symbolic.budget import OutOfTime, bounded
 from symdsm.symbolic.declaration import Declaration
-from symdsm.symbolic.exponents import edge_lead, limit_at
+from symdsm.symbolic.exponents import edge_lead, limit_at, thorough
 from symdsm.symbolic.findings import Finding, Regularity, tidy_boolean
 from symdsm.symbolic.integrable import finite_at, positive
 from symdsm.symbolic.leading import Lead, leading, tends_to
@@ -33,8 +33,9 @@ from symdsm.symbolic.regularity_view import View, same_value, singular_points, v
 
 __all__ = ["Finding", "Regularity", "check_regularity", "check_rows", "edge_rows", "variance_rows"]
 
-_ROW_SECONDS = 5.0
-_TROUBLE = (OutOfTime, NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, sp.PoleError)
+_ROW_SECONDS = 15.0
+_TROUBLE = (NotImplementedError, RecursionError, sp.PoleError)
+_YES, _YES_WITHOUT_LEVEL = (sp.true, sp.true), (sp.true, sp.false)
 _TRIED = "leading terms, SymPy's limits, and slopes at distances 1e-40 and 1e-50 were tried"
 
 
@@ -45,8 +46,7 @@ def check_regularity(declaration: Declaration) -> Regularity:
         from symdsm.symbolic.regularity_mixture import check_mixture
 
         return check_mixture(declaration)
-    found = check_rows(declaration, view_of(declaration))
-    return found if found.holds is not None else _with_assumptions(declaration, found)
+    return _by_signs(declaration) or check_rows(declaration, view_of(declaration))
 
 
 def check_rows(declaration: Declaration, view: View) -> Regularity:
@@ -69,7 +69,7 @@ def _within(row, rule) -> list:
         return bounded(_ROW_SECONDS, rule)
     except OutOfTime:
         return [Finding(row, "unknown", None, f"no decision within {_ROW_SECONDS:g} s: {_TRIED}")]
-    except _TROUBLE as trouble:
+    except _TROUBLE as trouble:  # SymPy's own ways to give up
         return [Finding(row, "unknown", None, f"no decision ({type(trouble).__name__}: {trouble}): {_TRIED}")]
 
 
@@ -232,20 +232,46 @@ def _level_rows(declaration, view) -> list[Finding]:
     return findings + _second_moment(declaration, view, view.level_score, "level", "E level_score^2")
 
 
-def _with_assumptions(declaration, found: Regularity) -> Regularity:
-    """Where nothing is known of a parameter's sign: would a positive one decide it?"""
+def _by_signs(declaration) -> Regularity | None:
+    """Parameters of unknown sign, where the leading terms depend on it: both signs, and zero, give the same answer.
+
+    None when there are no such parameters. Otherwise, where the answers differ, the rows are undecided and say which
+    assumption would decide them.
+    """
     bare = [p for p in declaration.params if p.is_positive is None and p.is_negative is None]
     if not bare:
+        return None
+    token = thorough.set(False)
+    try:
+        found = check_rows(declaration, view_of(declaration))
+    finally:
+        thorough.reset(token)
+    if all(f.when is not None for f in found.findings):
         return found
-    put = {p: sp.Symbol(p.name, positive=True) for p in bare}
-    names = ", ".join(p.name for p in bare)
-    assumed = _within("edges", lambda: [check_rows(moved := _put(declaration, put), view_of(moved))])[0]
-    decided = isinstance(assumed, Regularity) and assumed.holds is not None
-    shown = "; ".join(f'{p.name} = sp.Symbol("{p.name}", positive=True)' for p in bare)
-    advice = f"; the sign of {names} is not known: declare {shown}"
-    advice += f", and it holds {'always' if assumed.holds is sp.true else f'iff {assumed.holds}'}" if decided else ""
-    findings = [replace(f, reason=f.reason + advice) if f.when is None else f for f in found.findings]
-    return replace(found, findings=tuple(findings))
+    for symbol in bare:
+        size = sp.Symbol(symbol.name, positive=True)
+        cases = [_case(declaration, {symbol: value}) for value in (size, -size, sp.S.Zero)]
+        answers = [None if c is None else (c.holds, c.level_holds) for c in cases]
+        if answers[0] == answers[1] and answers[2] in (None, answers[0]) and answers[0] in (_YES, _YES_WITHOUT_LEVEL):
+            note = f", for either sign of {symbol}"
+            findings = tuple(replace(f, reason=f.reason + note) for f in cases[0].findings)
+            return replace(found, findings=findings)
+        if answers[0] is not None and answers[0][0] is not None:
+            shown = f'{symbol.name} = sp.Symbol("{symbol.name}", positive=True)'
+            holds = "always" if cases[0].holds is sp.true else f"iff {cases[0].holds}"
+            advice = f"; the sign of {symbol} is not known: with {shown} it holds {holds}"
+            findings = tuple(replace(f, reason=f.reason + advice) if f.when is None else f for f in found.findings)
+            return replace(found, findings=findings)
+    return None
+
+
+def _case(declaration, values) -> Regularity | None:
+    """The check with a parameter of a known sign; None where the kernel is not defined there."""
+    moved = _put(declaration, values)
+    if (moved.log_density + (moved.noise.map if moved.noise else 0)).has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+        return None
+    view = view_of(moved)
+    return check_rows(moved, view) if view.points else None
 
 
 def _put(declaration, values) -> Declaration:

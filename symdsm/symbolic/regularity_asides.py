@@ -77,6 +77,8 @@ def _edge_value(lead):
     if lead.m != 0 or not isinstance(above, (sp.Gt, sp.Lt)):
         return sp.S.Zero, above
     symbol, at = above.lhs, above.rhs
+    if at.free_symbols:
+        return sp.S.Zero, above
     edge = sp.factor_terms(lead.c.xreplace({symbol: at})) if symbol.is_Symbol else None
     if edge is None or edge.has(sp.oo, sp.zoo, sp.nan):
         return sp.S.Zero, above
@@ -111,10 +113,9 @@ def _compared(declaration, view, total, condition) -> int | None:
     if view.intervals is None and view.period is None:
         return 0
     symbols, agreed = [declaration.clean, *declaration.params], 0
-    for p in probes(declaration, 4, seed=17):
-        put = {s: sp.Float(v) for s, v in p.items()}
-        if condition.xreplace(put) != sp.true:
-            continue
+    trials = probes(declaration, 12, seed=17)
+    admissible = [p for p in trials if condition.xreplace({s: sp.Float(v) for s, v in p.items()}) == sp.true]
+    for p in admissible[:3]:
         value = _mean_by_quadrature(view, p)
         if value is None:
             continue

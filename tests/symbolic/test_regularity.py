@@ -115,7 +115,7 @@ def test_a_moving_edge_is_named():
     found = check_regularity(LABELLED["shifted exponential"][0]())
     (edge,) = [f for f in found.findings if f.verdict == "fails" and f.row == "edges"]
     assert "the edge x moves with x" in edge.reason
-    assert "whole line" in found.remedies[0] and "Gamma" in found.remedies[0]
+    assert "whole line" in found.remedies[0] and "Gamma" in found.remedies[1]
     assert "No." in str(found)
 
 
