@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from symdsm.learning.networks import Denoiser as Denoiser
     from symdsm.learning.networks import Energy as Energy
     from symdsm.learning.networks import Score as Score
+    from symdsm.symbolic.manifolds import Simplex as Simplex
+    from symdsm.symbolic.manifolds import Sphere as Sphere
 
 __version__ = "0.1.0"
 
@@ -40,6 +42,8 @@ _HOME = {
     "LearnedScore": "inference.scores",
     "MALA": "inference.langevin",
     "Score": "learning.networks",
+    "Simplex": "symbolic.manifolds",
+    "Sphere": "symbolic.manifolds",
     "ULA": "inference.langevin",
     "UnderdampedLangevin": "inference.underdamped",
     "VectorScore": "inference.scores",

@@ -8,6 +8,7 @@ import sympy as sp
 from symdsm.errors import DeclarationError, ParameterError
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.given import expression
+from symdsm.symbolic.manifolds import Manifold
 from symdsm.symbolic.probe import numeric, probes
 
 __all__ = [
@@ -44,8 +45,14 @@ def check_declared(expression: Any, level: Any = None, **symbols: Any) -> None:
         )
 
 
-def check_support(support: Any) -> None:
-    """None, or a SymPy set that is not empty. Raises DeclarationError."""
+def check_support(support: Any, noisy: Any) -> None:
+    """None, or a SymPy set that is not empty, of arrays only for an array. Raises DeclarationError."""
+    if isinstance(support, Manifold) and not isinstance(noisy, sp.IndexedBase):
+        raise DeclarationError(
+            given=f"support={support} for the single value {noisy}",
+            expected="an array on a manifold",
+            fix='write it as y = sp.IndexedBase("y"), y[i], and pass noisy=y',
+        )
     if support is not None and (not isinstance(support, sp.Set) or support is sp.S.EmptySet):
         raise DeclarationError(
             given=f"support={support!r}",

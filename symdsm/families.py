@@ -12,6 +12,8 @@ Each function returns a Kernel in standard symbols: x clean, y noisy, and a leve
     arrays         multivariate_normal_precision, multivariate_normal_covariance, multivariate_normal_cholesky,
                    multivariate_normal_low_rank, multivariate_t, multivariate_laplace, linear_operator, blurred,
                    random_walk, lattice, smoothed_total_variation
+    simplex        dirichlet, logistic_normal
+    sphere         von_mises_fisher
 """
 
 from collections.abc import Callable
@@ -22,6 +24,7 @@ import sympy as sp
 from symdsm.kernel import Kernel
 from symdsm.symbolic import families as scalar
 from symdsm.symbolic import families_coupled as coupled
+from symdsm.symbolic import families_manifolds as manifolds
 from symdsm.symbolic import families_sde as sde
 
 
@@ -33,10 +36,10 @@ def _sde(declare) -> Callable[[], Kernel]:
     return _named(declare, lambda: Kernel.from_sde(*declare()))
 
 
-def _coupled(declare) -> Callable[[], Kernel]:
+def _coupled(declare, level: str = "sigma") -> Callable[[], Kernel]:
     def build() -> Kernel:
-        log_density, noisy, clean, level = declare(sp.Symbol("sigma", positive=True))
-        return Kernel.from_density(log_density, noisy, clean, level=level, log=True)
+        log_density, noisy, clean, symbol, support = declare(sp.Symbol(level, positive=True))
+        return Kernel.from_density(log_density, noisy, clean, support, symbol, log=True)
 
     return _named(declare, build)
 
@@ -94,4 +97,8 @@ multivariate_t = _coupled(coupled.multivariate_t)
 random_walk = _coupled(coupled.random_walk)
 smoothed_total_variation = _coupled(coupled.smoothed_total_variation)
 
-__all__ = sorted(name for room in (scalar, sde, coupled) for name in room.__all__ if name[0].islower())
+dirichlet = _coupled(manifolds.dirichlet, "kappa")
+logistic_normal = _coupled(manifolds.logistic_normal)
+von_mises_fisher = _coupled(manifolds.von_mises_fisher, "kappa")
+
+__all__ = sorted(name for room in (scalar, sde, coupled, manifolds) for name in room.__all__ if name[0].islower())

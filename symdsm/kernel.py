@@ -31,8 +31,9 @@ from symdsm.codegen.program import Program
 from symdsm.describe import latex, one_line
 from symdsm.errors import DeclarationError
 from symdsm.symbolic import constructors, derive
+from symdsm.symbolic.array_declaration import ArrayDeclaration
 from symdsm.symbolic.circular import from_circular_density
-from symdsm.symbolic.coupled import CoupledDeclaration, from_coupled
+from symdsm.symbolic.coupled import from_coupled
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.information import fisher_information
 from symdsm.symbolic.meaning import outline, same
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Kernel", "load"]
 
-AnyDeclaration = Declaration | VectorDeclaration | CoupledDeclaration | ProductDeclaration
+AnyDeclaration = Declaration | VectorDeclaration | ArrayDeclaration | ProductDeclaration
 
 _programs: dict[str, Program] = {}
 
@@ -83,12 +84,13 @@ class Kernel:
     def from_density(cls, f, noisy, clean, support=None, level=None, log: bool = False, period=None) -> "Kernel":
         """The kernel with density f, or log density f when log=True; f may miss any factor without y.
 
-        `support` is a SymPy Set that may contain x; without it the noisy symbol's assumptions decide. `period`
-        says that y is an angle: f has this period in y and mass one on it, and y may be any real number. Raises
-        DeclarationError.
+        `support` is a SymPy Set that may contain x; without it the noisy symbol's assumptions decide. For an array
+        y it is the range of each entry, or `sd.Simplex()` or `sd.Sphere()`: then f is a density in the measure of
+        symbolic/manifolds.py and the score is its tangent gradient. `period` says that y is an angle: f has this
+        period in y and mass one on it, and y may be any real number. Raises DeclarationError.
         """
         check_declared(f, level, noisy=noisy, clean=clean)
-        check_support(support)
+        check_support(support, noisy)
         if isinstance(noisy, sp.IndexedBase):
             return cls(from_coupled(f, noisy, clean, support, level, log))
         names, (f, noisy, clean, support, level) = _as_real(f, noisy, clean, support, level)
@@ -209,7 +211,7 @@ class Kernel:
             return {name: self._read(e) for name, e in expr.items()}
         if isinstance(expr, sp.MatrixBase):
             return expr.applyfunc(self._read)
-        if isinstance(self._declaration, CoupledDeclaration):
+        if isinstance(self._declaration, ArrayDeclaration):
             return plain(expr)
         return derive.readable(expr).xreplace(self._names)
 

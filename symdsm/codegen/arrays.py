@@ -22,13 +22,16 @@ from symdsm.symbolic.indexed_gaussian import fisher_trace, is_quadratic, log_nor
 from symdsm.symbolic.indexed_shapes import readings
 
 __all__ = [
+    "clean_writer",
     "emit_derivative",
     "emit_fisher",
     "emit_level_score",
     "emit_log_prob",
     "emit_sample",
     "emit_sample_by",
+    "emit_scalar",
     "emit_score",
+    "emit_without_noise",
     "name_of",
     "signature",
 ]
@@ -36,9 +39,7 @@ __all__ = [
 
 def emit_log_prob(d: IndexedDensity) -> str:
     """`def log_prob(y, x, /, *, ...)`: the log density of one event, a scalar."""
-    return _scalar_function(
-        d, "log_prob", d.expr, f"log p({name_of(d.noisy)} | {name_of(d.clean)}), summed over the event."
-    )
+    return emit_scalar(d, "log_prob", d.expr, f"log p({name_of(d.noisy)} | {name_of(d.clean)}), summed over the event.")
 
 
 def signature(d: IndexedDensity) -> dict[str, str]:
@@ -48,7 +49,7 @@ def signature(d: IndexedDensity) -> dict[str, str]:
 
 def emit_derivative(d: IndexedDensity, symbol: sp.Symbol) -> str:
     """`def derivative(...)`: the derivative of the log density, as it was given, in a scalar parameter."""
-    return _scalar_function(d, "derivative", derivative_in(d, symbol), f"d/d{symbol} of the log density as declared.")
+    return emit_scalar(d, "derivative", derivative_in(d, symbol), f"d/d{symbol} of the log density as declared.")
 
 
 def emit_level_score(d: IndexedDensity, symbol: sp.Symbol) -> str:
@@ -64,7 +65,7 @@ def emit_level_score(d: IndexedDensity, symbol: sp.Symbol) -> str:
             fix="declare the density with its normaliser, and use emit_derivative",
         )
     text = f"d/d{symbol} log p({name_of(d.noisy)} | {name_of(d.clean)}), with the normaliser."
-    return _scalar_function(d, "level_score", derivative_in(d, symbol) - correction, text)
+    return emit_scalar(d, "level_score", derivative_in(d, symbol) - correction, text)
 
 
 def emit_fisher(d: IndexedDensity) -> str:
@@ -75,11 +76,21 @@ def emit_fisher(d: IndexedDensity) -> str:
     trace = fisher_trace(d)
     if trace is None:
         raise _not_gaussian(d)
-    writer = Writer(d, readings(d.shapes, set(d.sizes), without=d.noisy), without_noisy=True)
-    fragment = writer.lowering.fragment(trace, ())
+    return emit_without_noise(d, "fisher", trace, "E of the squared score, summed.")
+
+
+def emit_without_noise(d: IndexedDensity, name: str, expr: sp.Expr, text: str) -> str:
+    """`def name(x, /, *, ...)`: an expression in the symbols of d.expr that does not hold y."""
+    writer = clean_writer(d)
+    fragment = writer.lowering.fragment(expr, ())
     lines = writer.lines.prepare([fragment])
     result = lines.text(fragment)
-    return writer.function("fisher", [*lines.out, f"return jnp.asarray({result})"], "E of the squared score, summed.")
+    return writer.function(name, [*lines.out, f"return jnp.asarray({result})"], text)
+
+
+def clean_writer(d: IndexedDensity) -> Writer:
+    """A writer of functions without y: sizes are read from the other arrays."""
+    return Writer(d, readings(d.shapes, set(d.sizes), without=d.noisy), without_noisy=True)
 
 
 def emit_sample(d: IndexedDensity) -> str:
@@ -91,8 +102,8 @@ def emit_sample(d: IndexedDensity) -> str:
     if not is_quadratic(d):
         raise _not_gaussian(d)
     writer, arguments, shape = _of_unknown_noisy(d)
-    names = {wanted: writer.lines.name(wanted) for wanted in ("zero", "offset", "precision", "factor", "mean", "noise")}
-    zero, offset, precision, factor, mean, noise = names.values()
+    wanted = ("zero", "offset", "precision", "factor", "mean", "noise")
+    zero, offset, precision, factor, mean, noise = map(writer.lines.name, wanted)
     flat = "" if d.event_ndim == 1 else ".reshape(-1)"
     square = "" if d.event_ndim == 1 else f".reshape({zero}.size, {zero}.size)"
     back = "" if d.event_ndim == 1 else f".reshape({shape})"
@@ -125,13 +136,14 @@ def emit_sample_by(d: IndexedDensity) -> str:
 
 def _of_unknown_noisy(d):
     """A writer of a function without y, the arguments besides y, and y's shape."""
-    writer = Writer(d, readings(d.shapes, set(d.sizes), without=d.noisy), without_noisy=True)
+    writer = clean_writer(d)
     arguments = ", ".join([writer.names[d.clean], *(f"{p}={p}" for p in writer.parameters)])
     lengths = [writer.sized(length) for length in d.shapes[d.noisy]]
     return writer, arguments, f"({', '.join(lengths)}{',' if len(lengths) == 1 else ''})"
 
 
-def _scalar_function(d, name, expr, text):
+def emit_scalar(d: IndexedDensity, name: str, expr: sp.Expr, text: str) -> str:
+    """`def name(y, x, /, *, ...)`: an expression in the symbols of d.expr."""
     writer = Writer(d)
     fragment = writer.lowering.fragment(expr, ())
     lines = writer.lines.prepare([fragment])

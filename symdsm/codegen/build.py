@@ -9,7 +9,7 @@ import mpmath
 import sympy as sp
 
 from symdsm.codegen import special
-from symdsm.codegen.coupled_check import verify_coupled
+from symdsm.codegen.coupled_check import verify_coupled, verify_on_manifold
 from symdsm.codegen.denoise import denoise_source
 from symdsm.codegen.layout import formatted
 from symdsm.codegen.program import Program, verify_draws, verify_scores
@@ -19,6 +19,7 @@ from symdsm.codegen.source_product import product_source
 from symdsm.codegen.source_vector import vector_source
 from symdsm.errors import CodegenError, DerivationError, RunError
 from symdsm.symbolic.coupled import CoupledDeclaration
+from symdsm.symbolic.coupled_manifold import ManifoldDeclaration
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.derive import require_level_score
 from symdsm.symbolic.probe import numeric, probes, value_for
@@ -49,6 +50,7 @@ _source.register(Declaration)(scalar_source)
 _source.register(ProductDeclaration)(product_source)
 _source.register(VectorDeclaration)(vector_source)
 _source.register(CoupledDeclaration)(coupled_source)
+_source.register(ManifoldDeclaration)(coupled_source)
 
 
 def build_program(declaration, digest: str) -> Program:
@@ -58,16 +60,16 @@ def build_program(declaration, digest: str) -> Program:
         no_level = None
     except DerivationError as error:
         no_level = error
-    program = Program(
-        module_source(declaration, digest), _rules(declaration), no_level, partial(denoise_source, declaration)
-    )
+    clean = _signs(declaration.clean) if isinstance(declaration, ManifoldDeclaration) else None
+    rules = {s.name: _signs(s) for s in declaration.params}
+    source, denoising = module_source(declaration, digest), partial(denoise_source, declaration)
+    program = Program(source, rules, no_level, denoising, clean)
     verify(declaration, program)
     return program
 
 
-def _rules(declaration) -> dict[str, dict[str, bool]]:
-    names = ("positive", "nonnegative", "negative")
-    return {s.name: {n: True for n in names if getattr(s, f"is_{n}")} for s in declaration.params}
+def _signs(symbol) -> dict[str, bool]:
+    return {n: True for n in ("positive", "nonnegative", "negative") if getattr(symbol, f"is_{n}")}
 
 
 @singledispatch
@@ -90,6 +92,11 @@ def _clean_example(declaration, rng):
 @verify.register
 def _(declaration: CoupledDeclaration, program: Program) -> None:
     verify_coupled(program, declaration)
+
+
+@verify.register
+def _(declaration: ManifoldDeclaration, program: Program) -> None:
+    verify_on_manifold(program, declaration)
 
 
 @verify.register

@@ -48,9 +48,11 @@ class Program:
         params: Mapping[str, Mapping[str, bool]],
         no_level: DerivationError | None,
         denoising: Callable[[], str] | None = None,
+        clean: Mapping[str, bool] | None = None,
     ):
         self.source = source
         self._denoising = denoising
+        self._clean = clean
         self._params = {name: dict(rules) for name, rules in params.items()}
         self._no_level = no_level
         self._module = load_source(source, f"kernel_{hashlib.sha256(source.encode()).hexdigest()[:12]}")
@@ -138,6 +140,8 @@ class Program:
     def _call(self, name, keys, arrays, params):
         params = self._checked(params)
         values = _floats(**arrays)
+        if self._clean:
+            _admissible("x", arrays["x"], self._clean)
         if name not in self._compiled:
             raise self._missing(name)
         try:
@@ -211,6 +215,11 @@ class Program:
         """log_prob, score and level_score of the module as they are; a product's blocks have a suffix."""
         names = ("log_prob", "score", "level_score")
         return types.SimpleNamespace(**{n: getattr(self._module, f"{n}{suffix}", None) for n in names})
+
+    @property
+    def manifold(self) -> str | None:
+        """ "simplex" or "sphere" when y lives on one, else None."""
+        return getattr(self._module, "MANIFOLD", None)
 
     @property
     def has_level_score(self) -> bool:

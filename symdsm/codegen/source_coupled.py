@@ -9,6 +9,7 @@ written module, which needs JAX only, leaves the choice to its user.
 """
 
 import re
+from functools import singledispatch
 
 import sympy as sp
 
@@ -16,8 +17,11 @@ from symdsm.codegen import arrays
 from symdsm.codegen.docstring import assumptions, density_of, formula, module_docstring, slope_of
 from symdsm.codegen.guards import guard_lines
 from symdsm.codegen.source import module_text
+from symdsm.codegen.source_bounded import bounded_functions
 from symdsm.errors import DeclarationError, DerivationError
+from symdsm.symbolic.array_declaration import ArrayDeclaration
 from symdsm.symbolic.coupled import CoupledDeclaration
+from symdsm.symbolic.coupled_manifold import ManifoldDeclaration
 from symdsm.symbolic.derive import score
 from symdsm.symbolic.nodes import plain
 
@@ -49,39 +53,26 @@ _DOCS = {
     "log_prob": "log p({y} | {x}), one number for each event; leading axes are a batch.",
     "score": "d/d{y} log p({y} | {x}), of {y}'s shape.",
     "level_score": "d/d{level} log p({y} | {x}), one number for each event.",
-    "sample": "One draw of {y} for each event of {x}; exact, by the Cholesky factor of the precision matrix.",
+    "sample": "One exact draw of {y} for each event of {x}.",
     "sample_by": "What chain(key, log_density, start) draws, a Markov chain sampler, for each event of {x}.",
     "fisher": "E of the squared score, summed over the event.",
 }
 
 
-def coupled_source(declaration: CoupledDeclaration, digest: str) -> str:
+def coupled_source(declaration: ArrayDeclaration, digest: str) -> str:
     """log_prob and score always; level_score, sample, target, dual_target and fisher where they are known.
 
-    Without `sample` there is `sample_by`, when the shape of y can be read from the other arrays.
+    On the whole space, without `sample` there is `sample_by`, when the other arrays tell the shape of y.
     """
+    private, texts = _of_event(declaration)
     d, level = declaration.density, declaration.level
-    texts = {"log_prob": arrays.emit_log_prob(d), "score": arrays.emit_score(d)}
-    if declaration.level_is_a_scale:
-        texts["level_score"] = arrays.emit_level_score(d, level)
-    for name, emit in (("sample", arrays.emit_sample), ("fisher", arrays.emit_fisher)):
-        try:
-            texts[name] = emit(d)
-        except DerivationError:
-            continue
-    if "sample" not in texts:
-        try:
-            texts["sample_by"] = arrays.emit_sample_by(d)
-        except DeclarationError:
-            pass
     core = {name: axes.strip("()").count(",") + (axes != "()") for name, axes in arrays.signature(d).items()}
     y, x, *params = core
     guards = {arrays.name_of(s): s for s in (declaration.clean, *declaration.params)}
-    functions = [_OVER_EVENTS]
+    constants = [text for text in private if "\n" not in text]
+    functions = [*constants, _OVER_EVENTS, *(_named(text) for text in private if text not in constants)]
     for name, text in texts.items():
-        functions.append(
-            re.sub(r"\b(log_prob|score|level_score|sample|sample_by|fisher)\(", r"_\1_of_event(", text).strip()
-        )
+        functions.append(_named(text))
         functions.append(_public(name, core, _DOCS[name].format(y=y, x=x, level=level), guards))
     if "sample" in texts:
         given = "".join(f", {p}={p}" for p in params)
@@ -93,7 +84,7 @@ def coupled_source(declaration: CoupledDeclaration, digest: str) -> str:
     return text.replace("import jax\n", "import math\n\nimport jax\n", 1)
 
 
-def _docstring(declaration: CoupledDeclaration, digest: str, more: list[str]) -> str:
+def _docstring(declaration: ArrayDeclaration, digest: str, more: list[str]) -> str:
     y, x = declaration.noisy, declaration.clean
     density, slope = density_of(y, x), plain(score(declaration))
     known = declaration.log_density.free_symbols
@@ -107,7 +98,42 @@ def _docstring(declaration: CoupledDeclaration, digest: str, more: list[str]) ->
         f"{y} and {x} are arrays of one event, which may have leading batch axes"
         + f"; parameters: {given}. A value that breaks its assumption gives NaN." * bool(given)
     ]
+    if declaration.support != sp.S.Reals:
+        notes.append(f"support of {y}: {declaration.support}")
     return module_docstring(f"Coupled noise kernel p({y} | {x}) and its score", digest, formulas, notes + more)
+
+
+@singledispatch
+def _of_event(declaration: ManifoldDeclaration) -> tuple[list[str], dict[str, str]]:
+    """Private functions and constants, and the public functions of one event by name."""
+    return bounded_functions(declaration, declaration.support)
+
+
+@_of_event.register
+def _(declaration: CoupledDeclaration):
+    if not declaration.is_whole:
+        return bounded_functions(declaration, declaration.entries)
+    d = declaration.density
+    texts = {"log_prob": arrays.emit_log_prob(d), "score": arrays.emit_score(d)}
+    if declaration.level_is_known:
+        texts["level_score"] = arrays.emit_level_score(d, declaration.level)
+    for name, emit in (("sample", arrays.emit_sample), ("fisher", arrays.emit_fisher)):
+        try:
+            texts[name] = emit(d)
+        except DerivationError:
+            continue
+    if "sample" not in texts:
+        try:
+            texts["sample_by"] = arrays.emit_sample_by(d)
+        except DeclarationError:
+            pass
+    return [], texts
+
+
+def _named(text: str) -> str:
+    """Functions of one event are private."""
+    names = "log_prob|score|level_score|sample|sample_by|fisher|density|gradient|level_slope"
+    return re.sub(rf"\b({names})\(", r"_\1_of_event(", text).strip()
 
 
 def _typed(params) -> str:

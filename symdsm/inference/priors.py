@@ -28,6 +28,7 @@ from jaxtyping import Array, ArrayLike, PRNGKeyArray
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import validate_sample
 
+import symdsm.inference.sphere  # noqa: F401  (registers NumPyro's map onto the sphere)
 from symdsm.errors import DerivationError, EnergyRequired, ParameterError, ShapeError
 
 __all__ = ["KernelDistribution", "LearnedPrior", "kernel_distribution", "noised"]
@@ -233,7 +234,9 @@ def kernel_distribution(kernel, x: ArrayLike, /, **params) -> KernelDistribution
 
 
 def _constraint(support, ndim: int):
-    """The NumPyro constraint for a kernel's support, a set with fixed ends; the real line for any other."""
+    """The NumPyro constraint for a kernel's support, a manifold or a set with fixed ends; the real line for others."""
+    if (manifold := getattr(support, "manifold", None)) is not None:
+        return {"simplex": constraints.simplex, "sphere": constraints.sphere}[manifold]
     try:
         low, high = float(support.inf), float(support.sup)
     except (TypeError, AttributeError, NotImplementedError):

@@ -5,7 +5,10 @@ the size rules are in symbolic/indexed.py. What is decided here:
 
     level       the level score includes the normaliser: by the scale rule, d log Z/ds = n/s for y = centre + s u
     normalised  a Gaussian in its own normaliser; otherwise not known, and log_prob is the density as it was given
-    validity    the support is the whole space; a quadratic log density has a score with finite second moments
+    validity    the support is the whole space or a fixed interval for each entry (log p is -inf outside);
+                a quadratic log density has a score with finite second moments
+
+Kernels on the simplex and the sphere are in symbolic/coupled_manifold.py.
 """
 
 from dataclasses import dataclass
@@ -14,82 +17,73 @@ import sympy as sp
 
 from symdsm.errors import DeclarationError, DerivationError
 from symdsm.symbolic import indexed
+from symdsm.symbolic.array_declaration import ArrayDeclaration, own_level
+from symdsm.symbolic.coupled_manifold import from_manifold
 from symdsm.symbolic.derive import level_score, require_level_score, score
 from symdsm.symbolic.indexed_gaussian import is_quadratic, log_normaliser_derivative
+from symdsm.symbolic.manifolds import Manifold
 from symdsm.symbolic.regularity import Finding, Regularity, check_regularity
+from symdsm.symbolic.regularity_manifolds import pieces
 
 __all__ = ["CoupledDeclaration", "from_coupled"]
 
 
 @dataclass(frozen=True, eq=False)
-class CoupledDeclaration:
-    """The declaration of a coupled kernel; `density` is its normal form, equality is that of what was declared."""
+class CoupledDeclaration(ArrayDeclaration):
+    """A coupled kernel whose entries are any real numbers, or any of one interval (`entries`)."""
 
-    density: indexed.IndexedDensity
-    level: sp.Symbol | None
     normalised: bool | None
-    source: tuple
-
-    @property
-    def event_ndim(self) -> int:
-        return self.density.event_ndim
-
-    @property
-    def noisy(self):
-        return self.density.restore(self.density.noisy)
-
-    @property
-    def clean(self):
-        return self.density.restore(self.density.clean)
-
-    @property
-    def params(self) -> tuple:
-        """Scalars and arrays, sorted by name; sizes are read from the arrays and are none of them."""
-        own = [*self.density.scalar_params, *self.density.array_params]
-        return tuple(sorted((self.density.restore(p) for p in own), key=str))
-
-    @property
-    def log_density(self) -> sp.Expr:
-        return self.density.restore(self.density.expr)
+    entries: sp.Set
 
     @property
     def support(self) -> sp.Set:
-        return sp.S.Reals**self.event_ndim if self.event_ndim > 1 else sp.S.Reals
+        return self.entries**self.event_ndim if self.event_ndim > 1 and self.is_whole else self.entries
 
     @property
-    def level_is_a_scale(self) -> bool:
+    def is_whole(self) -> bool:
+        return self.entries == sp.S.Reals
+
+    @property
+    def level_is_known(self) -> bool:
         """Is the normaliser's derivative in the level known?"""
-        return self.level is not None and log_normaliser_derivative(self.density, self.level) is not None
+        return self.level is not None and _correction(self.density, self.level, self.entries) is not None
 
-    def __eq__(self, other):
-        return isinstance(other, CoupledDeclaration) and self.source == other.source
+    @property
+    def level_slope(self) -> sp.Expr:
+        """d log p/dlevel, the normaliser included, in the symbols of the density."""
+        correction = _correction(self.density, self.level, self.entries)
+        return indexed.derivative_in(self.density, self.level) - correction
 
-    def __hash__(self):
-        return hash(self.source)
 
-
-def from_coupled(f, noisy, clean, support, level, log: bool) -> CoupledDeclaration:
+def from_coupled(f, noisy, clean, support, level, log: bool) -> ArrayDeclaration:
     """A coupled kernel from a log density, or from a density that is a product of exponentials."""
-    if support is not None and support != sp.S.Reals:
+    source = ("density", f, noisy, clean, support, level, log)
+    log_density = f if log else sp.log(f)
+    if isinstance(support, Manifold):
+        return from_manifold(log_density, noisy, clean, support, level, source)
+    entries = sp.S.Reals if support is None else support
+    if entries != sp.S.Reals and not _is_fixed_interval(entries):
         raise DeclarationError(
             given=f"a coupled kernel with the support {support}",
-            expected="a density on the whole space",
+            expected="the range of each entry, sp.Interval(0, oo) say, or sd.Simplex() or sd.Sphere()",
             fix="change coordinates so that each entry is unbounded (a logarithm), and leave support out",
         )
-    log_density = f if log else sp.log(f)
-    density = indexed.declare(log_density, noisy, clean)
-    if level is not None and density.own(level) not in density.scalar_params:
-        names = ", ".join(map(str, (*density.scalar_params, *density.array_params))) or "none"
-        raise DeclarationError(
-            given=f"level={level}, which is none of the kernel's scalar parameters ({names})",
-            expected="the noise level among the kernel's scalar parameters",
-            fix="pass the symbol that sets the amount of noise, level=...",
-        )
-    own = None if level is None else density.own(level)
-    settled = own is not None and log_normaliser_derivative(density, own) == 0
-    return CoupledDeclaration(
-        density, own, True if settled else None, ("density", f, noisy, clean, support, level, log)
-    )
+    density = indexed.declare(log_density, noisy, clean, positive=entries.inf.is_nonnegative)
+    own = own_level(density, level)
+    settled = own is not None and entries == sp.S.Reals and log_normaliser_derivative(density, own) == 0
+    return CoupledDeclaration(density, own, source, True if settled else None, entries)
+
+
+def _is_fixed_interval(support) -> bool:
+    return isinstance(support, sp.Interval) and support.start.is_number and support.end.is_number
+
+
+def _correction(density, level, entries) -> sp.Expr | None:
+    """d log Z/dlevel by the scale rule; on a half line y = s u is the one scaling that keeps the support."""
+    half = entries in (sp.Interval.open(0, sp.oo), sp.Interval(0, sp.oo))
+    if entries != sp.S.Reals and not half:
+        return None
+    return log_normaliser_derivative(density, level, about_zero=half)
 
 
 @score.register
@@ -100,14 +94,12 @@ def _(declaration: CoupledDeclaration):
 @level_score.register
 def _(declaration: CoupledDeclaration):
     require_level_score(declaration)
-    density, level = declaration.density, declaration.level
-    correction = log_normaliser_derivative(density, level)
-    return density.restore(indexed.derivative_in(density, level) - correction)
+    return declaration.density.restore(declaration.level_slope)
 
 
 @require_level_score.register
 def _(declaration: CoupledDeclaration) -> None:
-    if not declaration.level_is_a_scale:
+    if not declaration.level_is_known:
         raise DerivationError(
             given="a coupled kernel whose normaliser is not known as a function of the level"
             if declaration.level is not None
@@ -119,19 +111,15 @@ def _(declaration: CoupledDeclaration) -> None:
 
 @check_regularity.register
 def _(declaration: CoupledDeclaration) -> Regularity:
-    rough = declaration.density.expr.atoms(sp.Piecewise, sp.sign, sp.Heaviside)
-    jumps = (
-        Finding("jumps", "unknown", None, "the density has pieces whose joints were not compared")
-        if rough
-        else Finding("jumps", "proven", sp.true, "the density is continuous (kinks at most)")
-    )
+    jumps = pieces(declaration)
     if is_quadratic(declaration.density):
         variance = Finding("variance", "proven", sp.true, "a Gaussian score has finite second moments")
     else:
         variance = Finding("variance", "unknown", None, "E |score|^2 of this coupled density was not decided")
-    findings = [Finding("edges", "proven", sp.true, "the support is the whole space"), jumps, variance]
+    where = "the support is the whole space" if declaration.is_whole else "the support does not move with x"
+    findings = [Finding("edges", "proven", sp.true, where), jumps, variance]
     if declaration.level is not None:
-        known = declaration.level_is_a_scale
+        known = declaration.level_is_known
         reason = "the normaliser in the level is known by the scale rule" if known else "the normaliser is not known"
         quadratic = is_quadratic(declaration.density)
         when = sp.false if not known else sp.true if quadratic else None

@@ -44,6 +44,7 @@ class Coupled(NamedTuple):
     noisy: sp.IndexedBase
     clean: sp.IndexedBase
     level: sp.Symbol | None
+    support: sp.Set | None = None
 
 
 def _matrix(name):

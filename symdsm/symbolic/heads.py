@@ -9,6 +9,7 @@ from sympy.stats import crv_types
 from sympy.stats.crv import SingleContinuousDistribution
 
 from symdsm.symbolic import indexed_nodes
+from symdsm.symbolic.manifolds import Simplex, Sphere
 from symdsm.symbolic.nodes import NODES
 
 __all__ = ["CONSTANTS", "DISTRIBUTIONS", "FUNCTIONS", "HEADS", "UNORDERED"]
@@ -35,7 +36,7 @@ FUNCTIONS = {cls.__name__: cls for cls in (*_ELEMENTARY, *_SPECIAL, *NODES)}
 _STRUCTURE = (
     sp.Add, sp.Mul, sp.Pow, sp.Tuple, sp.Lambda, sp.IndexedBase, sp.Indexed, sp.Idx, sp.Sum, sp.Product, sp.Piecewise,
     sp.And, sp.Or, sp.Not, sp.Eq, sp.Ne, sp.Lt, sp.Le, sp.Gt, sp.Ge, sp.Contains,
-    sp.Interval, sp.Union, sp.Intersection, sp.Complement, sp.FiniteSet, sp.ProductSet,
+    sp.Interval, sp.Union, sp.Intersection, sp.Complement, sp.FiniteSet, sp.ProductSet, Simplex, Sphere,
 )  # fmt: skip
 HEADS = FUNCTIONS | {
     cls.__name__: cls for cls in (*_STRUCTURE, *_COUPLED, sp.functions.elementary.piecewise.ExprCondPair)

@@ -63,11 +63,12 @@ class IndexedDensity:
         return hash((self.expr, self.noisy, self.clean))
 
 
-def declare(log_density: sp.Expr, noisy, clean) -> IndexedDensity:
+def declare(log_density: sp.Expr, noisy, clean, positive: bool = False) -> IndexedDensity:
     """The normal form of a coupled log density.
 
     `log_density` is a scalar expression in `noisy` (an IndexedBase with one to three indices), `clean` (an
-    IndexedBase or a Symbol) and parameters (symbols and IndexedBases). Raises DeclarationError for free indices,
+    IndexedBase or a Symbol) and parameters (symbols and IndexedBases). With `positive` the entries of `noisy` are
+    taken as positive, as on a half line. Raises DeclarationError for free indices,
     sizes that no shape tells, integer or complex arrays, and arrays used without an index.
     """
     raw = expression(log_density, "the log density")
@@ -77,7 +78,7 @@ def declare(log_density: sp.Expr, noisy, clean) -> IndexedDensity:
         raise DeclarationError(
             given=f"{raw}", expected=f"an expression with entries of {noisy}", fix=f"index the noise: {noisy}[i]"
         )
-    raw, rename = _real(raw, noisy, clean)
+    raw, rename = _real(raw, noisy, clean, positive)
     form = Form(rename)
     expr = form.of(raw)
     real = lambda s: rename.get(s, s)  # noqa: E731
@@ -130,7 +131,7 @@ def derivative_in(d: IndexedDensity, symbol: sp.Symbol) -> sp.Expr:
     return sp.Add(*(sp.Sum(c.seed, *c.limits) if c.limits else c.seed for c in parts))
 
 
-def _real(raw, noisy, clean):
+def _real(raw, noisy, clean, positive_noise):
     """The expression with real positive sizes, and what each base and scalar is to be called inside."""
     bound, sizes, labels = set(), set(), set()
     for e in raw.atoms(sp.Sum, sp.Product):
@@ -148,7 +149,7 @@ def _real(raw, noisy, clean):
     positive = {s: sp.Symbol(s.name, integer=True, positive=True) for s in sizes}
     rename = {s: s for s in positive.values()} | positive
     for base in sorted(bases, key=str):
-        real = _real_base(base, positive)
+        real = _real_base(base, positive, positive_noise and base == noisy)
         rename |= {base.xreplace(positive): real, base: real}
     names = {str(b) for b in bases}
     for s in sorted(_bare(raw) - sizes - bound - labels, key=str):
@@ -171,7 +172,7 @@ def _bare(e):
     return set().union(*map(_bare, e.args))
 
 
-def _real_base(base, sizes):
+def _real_base(base, sizes, positive):
     facts = base.assumptions0
     if facts.get("integer") or facts.get("real") is False:
         kind = "integer" if facts.get("integer") else "complex"
@@ -180,7 +181,9 @@ def _real_base(base, sizes):
             expected="an array of real numbers: score matching needs a density on the real line",
             fix=f'declare sp.IndexedBase("{base}", real=True)',
         )
-    keep = {k: True for k in ("positive", "nonnegative", "negative") if facts.get(k)}
+    keep = {k: True for k in ("positive", "nonnegative", "negative") if facts.get(k)} | (
+        {"positive": True} if positive else {}
+    )
     shape = None if base.shape is None else tuple(sp.sympify(s).xreplace(sizes) for s in base.shape)
     return sp.IndexedBase(sp.Symbol(str(base.label)), shape=shape, real=True, **keep)
 

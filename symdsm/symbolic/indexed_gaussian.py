@@ -8,12 +8,23 @@ n the number of coordinates. The rule is exact for unnormalised and for normalis
 gives zero). The centre is the clean array, zero, or what is subtracted from y[i] somewhere in the density.
 """
 
+from functools import lru_cache
+
+import mpmath
+import numpy as np
 import sympy as sp
 
 from symdsm.symbolic.indexed_adjoint import adjoint
 from symdsm.symbolic.indexed_nodes import Axis, Mask, Solve, axes_of
 
-__all__ = ["centre", "fisher_trace", "is_quadratic", "log_normaliser_derivative"]
+__all__ = [
+    "centre",
+    "fisher_trace",
+    "gaussian_integral",
+    "is_quadratic",
+    "log_normaliser_derivative",
+    "substitute",
+]
 
 
 def is_quadratic(d) -> bool:
@@ -69,12 +80,15 @@ def _diagonal(second, target, limits, base):
     return sp.Sum(weight, *kept) if kept else weight
 
 
-def log_normaliser_derivative(d, symbol):
-    """d log Z / ds of the scale rule, in the symbols of d.expr; None when s is not a scale."""
+def log_normaliser_derivative(d, symbol, about_zero: bool = False):
+    """d log Z / ds of the scale rule, in the symbols of d.expr; None when s is not a scale.
+
+    With `about_zero` the centre must be zero.
+    """
     s = d.own(symbol)
     scaled = sp.IndexedBase("u", real=True)
-    for centre in _centres(d):
-        moved = _substitute(d.expr, d.noisy, lambda index, c=centre: c(index) + s * scaled[index])
+    for centre in [_zero] if about_zero else _centres(d):
+        moved = substitute(d.expr, d.noisy, lambda index, c=centre: c(index) + s * scaled[index])
         slope = sp.Add(*(sp.Sum(c.seed, *c.limits) if c.limits else c.seed for c in adjoint(_cleared(moved), s)))
         rest = _cleared(sp.expand(slope))
         if not _holds(rest, scaled):
@@ -90,25 +104,53 @@ def centre(d):
     """
     u = sp.IndexedBase("u", real=True)
     for candidate in _centres(d):
-        moved = _substitute(d.expr, d.noisy, lambda index, c=candidate: c(index) + u[index])
+        moved = substitute(d.expr, d.noisy, lambda index, c=candidate: c(index) + u[index])
         moved = _cleared(moved)
         if d.clean not in moved.free_symbols and not _holds(moved, d.clean):
-            return candidate, _substitute(moved, u, lambda index: d.noisy[index])
+            return candidate, substitute(moved, u, lambda index: d.noisy[index])
     return None
+
+
+def gaussian_integral(log_density, dimension: int):
+    """log Z, Z the integral of exp(log_density(t)) over t in R^dimension, and H, for a quadratic log density.
+
+    Differences of a quadratic are exact: the slope at 0 and the curvature H are read from its values at 0, the unit
+    points and their sums, and log Z = f(0) + b' H^{-1} b / 2 + (dimension/2) log(2 pi) - log det H / 2. None when H
+    is not positive definite.
+    """
+    unit = np.array([[mpmath.mpf(int(a == b)) for b in range(dimension)] for a in range(dimension)], dtype=object)
+    middle, up, down = log_density(0 * unit[0]), [log_density(e) for e in unit], [log_density(-e) for e in unit]
+    slope = mpmath.matrix([(a - b) / 2 for a, b in zip(up, down, strict=True)])
+    curvature = mpmath.matrix(dimension, dimension)
+    for a in range(dimension):
+        curvature[a, a] = 2 * middle - up[a] - down[a]
+        for b in range(a):
+            curvature[a, b] = curvature[b, a] = up[a] + up[b] - middle - log_density(unit[a] + unit[b])
+    try:
+        factor = mpmath.cholesky(curvature)
+    except (ValueError, ZeroDivisionError):
+        return None
+    solved = mpmath.lu_solve(curvature, slope)
+    log_det = 2 * mpmath.fsum(mpmath.log(factor[k, k]) for k in range(dimension))
+    mass = middle + mpmath.fdot(slope, solved) / 2 + dimension * mpmath.log(2 * mpmath.pi) / 2 - log_det / 2
+    return mass, curvature
 
 
 def _holds(e, base):
     return any(entry.base == base for entry in e.atoms(sp.Indexed))
 
 
+def _zero(index):
+    return sp.S.Zero
+
+
 def _centres(d):
-    zero = lambda index: sp.S.Zero  # noqa: E731
     if isinstance(d.clean, sp.IndexedBase):
         if len(d.shapes.get(d.clean, ())) == d.event_ndim:
             yield lambda index: d.clean[index]
     else:
         yield lambda index: d.clean
-    yield zero
+    yield _zero
     for add in sorted(d.expr.atoms(sp.Add), key=sp.default_sort_key):
         entries = [t for t in add.args if isinstance(t, sp.Indexed) and t.base == d.noisy]
         if len(entries) != 1 or not all(isinstance(i, Axis) for i in entries[0].indices):
@@ -118,20 +160,34 @@ def _centres(d):
             yield lambda index, r=rest, own=entries[0].indices: r.xreplace(dict(zip(own, index, strict=True)))
 
 
-def _substitute(e, base, value):
+def substitute(e, base, value):
     """e with value(index) in place of each entry of the base."""
     if isinstance(e, sp.Indexed):
         return value(e.indices) if e.base == base else e
     if not e.args or not _holds(e, base):
         return e
-    return e.func(*(_substitute(a, base, value) for a in e.args))
+    return e.func(*(substitute(a, base, value) for a in e.args))
+
+
+@lru_cache(maxsize=1024)
+def _letter(depth, position, low, high):
+    """The bound index of every sum of this depth and range."""
+    return Axis("i")
+
+
+def _depth(e) -> int:
+    return max((1 + _depth(inner.function) for inner in e.atoms(sp.Sum)), default=0)
 
 
 def _cleared(e):
-    """e with sums whose terms cancel to zero removed, each summand expanded."""
+    """e with each summand expanded, constant factors in front of the sums, and equal sums in the same letters, so that
+    what cancels does."""
     if isinstance(e, sp.Sum):
-        body = _cleared(e.function)
-        return sp.S.Zero if body == 0 else sp.Sum(body, *e.limits)
+        body = sp.factor_terms(_cleared(e.function))
+        limits = [(_letter(_depth(body), k, low, high), low, high) for k, (_, low, high) in enumerate(e.limits)]
+        names = {old[0]: new[0] for old, new in zip(e.limits, limits, strict=True)}
+        factor, body = body.xreplace(names).as_independent(*names.values(), as_Add=False)
+        return sp.S.Zero if factor == 0 else factor * sp.Sum(body, *limits)
     if not e.args or not e.has(sp.Sum, sp.Indexed):
         return e
     rebuilt = e.func(*(_cleared(a) for a in e.args))

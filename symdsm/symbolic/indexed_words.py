@@ -26,6 +26,8 @@ class Words:
         if isinstance(e, sp.Indexed):
             base = self.given.get(e.base, e.base)
             return base[tuple(self._plain(i, names) for i in e.indices)]
+        if isinstance(e, sp.IndexedBase):
+            return self.given.get(e, e)
         if isinstance(e, sp.Symbol):
             return names.get(e, self.given.get(e, e))
         if not e.args:

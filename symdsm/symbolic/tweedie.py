@@ -25,11 +25,13 @@ Association 106 (2011); Kim and Ye, Noise2Score, arXiv 2106.07009 (2021).
 import sympy as sp
 
 from symdsm.symbolic.coupled import CoupledDeclaration
+from symdsm.symbolic.coupled_manifold import ManifoldDeclaration
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.product import ProductDeclaration
 from symdsm.symbolic.regularity import check_regularity
 from symdsm.symbolic.tweedie_arrays import coupled_tweedie, vector_tweedie
 from symdsm.symbolic.tweedie_form import Tweedie
+from symdsm.symbolic.tweedie_manifolds import manifold_tweedie
 from symdsm.symbolic.tweedie_scalar import scalar_tweedie
 from symdsm.symbolic.vector import VectorDeclaration
 
@@ -39,6 +41,7 @@ _RULES = {
     Declaration: scalar_tweedie,
     VectorDeclaration: vector_tweedie,
     CoupledDeclaration: coupled_tweedie,
+    ManifoldDeclaration: manifold_tweedie,
 }
 _CACHE: dict = {}
 

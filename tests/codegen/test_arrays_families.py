@@ -72,7 +72,7 @@ LAWS = {
 
 
 def declared(name):
-    log_density, noisy, clean, level = getattr(families, name)(S)
+    log_density, noisy, clean, level, _ = getattr(families, name)(S)
     return declare(log_density, noisy, clean), level
 
 

@@ -1,0 +1,78 @@
+"""Is denoising score matching valid for a kernel on the simplex or the sphere?
+
+    edges      the simplex and the sphere do not move with x, and the identity is about derivatives inside them
+    jumps      as for other arrays: kinks are fine, pieces are not compared
+    variance   E |tangent score|^2 finite
+               Dirichlet         a_j > 2 for every j, or a_j = 1 (that entry is not pulled); symbolic/manifold_laws.py
+               logistic-normal   always: the score is a polynomial in log y and 1/y, and log y is Gaussian
+               sphere            always for a smooth density: it is bounded on a compact set without an edge
+    level      E level_score^2 finite and the mass known in the level. Dirichlet: log y_j has all moments for every
+               a_j > 0. The others as above
+
+Conditions with the index j hold if they do for every j.
+"""
+
+import sympy as sp
+
+from symdsm.symbolic.coupled_manifold import ManifoldDeclaration, finite_information
+from symdsm.symbolic.findings import Finding, Regularity
+from symdsm.symbolic.manifolds import Sphere
+from symdsm.symbolic.nodes import LogAbs
+from symdsm.symbolic.regularity import check_regularity
+
+__all__ = ["pieces"]
+
+_SINGULAR = (sp.log, LogAbs, sp.Abs, sp.sign, sp.Heaviside, sp.Piecewise)
+
+
+@check_regularity.register
+def _(declaration: ManifoldDeclaration) -> Regularity:
+    edges = f"the {declaration.support.manifold} does not move with {declaration.clean}"
+    findings = [Finding("edges", "proven", sp.true, edges), pieces(declaration), _variance(declaration)]
+    if declaration.level is not None:
+        findings.append(_level(declaration))
+    return Regularity(tuple(findings), declaration.clean, declaration.level, declaration.params)
+
+
+def pieces(declaration) -> Finding:
+    """Jumps of a density of arrays."""
+    if declaration.density.expr.atoms(sp.Piecewise, sp.sign, sp.Heaviside):
+        return Finding("jumps", "unknown", None, "the density has pieces whose joints were not compared")
+    return Finding("jumps", "proven", sp.true, "the density is continuous (kinks at most)")
+
+
+def _variance(declaration) -> Finding:
+    law = declaration.law
+    if law is not None and law.name == "Dirichlet":
+        when = finite_information(law)
+        if when == sp.true:
+            return Finding("variance", "proven", sp.true, "each concentration exceeds 2")
+        text = f"E |score|^2 is finite iff each concentration {law.natural} exceeds 2, or is 1"
+        return Finding("variance", "fails" if when == sp.false else "holds if", when, text)
+    if law is not None and "logistic-normal" in law.name:
+        reason = "the score is a polynomial in log y and 1/y, which are normal and log-normal"
+        return Finding("variance", "proven", sp.true, reason)
+    if isinstance(declaration.support, Sphere) and _is_smooth(declaration.density):
+        return Finding("variance", "proven", sp.true, "the score is bounded: it is continuous on a compact set")
+    return Finding("variance", "unknown", None, "E |score|^2 of this density on a manifold was not decided")
+
+
+def _is_smooth(d) -> bool:
+    """Made of y by sums, products, whole powers and entire functions."""
+    singular = [e for e in d.expr.atoms(*_SINGULAR) if _holds(e, d.noisy)]
+    powers = [p for p in d.expr.atoms(sp.Pow) if _holds(p.base, d.noisy) and not (p.exp.is_Integer and p.exp > 0)]
+    known = (sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.atan)
+    others = [f for f in d.expr.atoms(sp.Function) if _holds(f, d.noisy) and not isinstance(f, known)]
+    return not (singular or powers or others)
+
+
+def _holds(e, base) -> bool:
+    return any(entry.base == base for entry in e.atoms(sp.Indexed))
+
+
+def _level(declaration) -> Finding:
+    if not declaration.level_is_known:
+        return Finding("level", "fails", sp.false, "the mass of the density is not known as a function of the level")
+    return Finding(
+        "level", "proven", sp.true, f"the mass is known, and the {declaration.law.name} level score has all moments"
+    )
