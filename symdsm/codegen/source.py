@@ -9,12 +9,11 @@ assumptions makes every result NaN (codegen/guards.py).
 import sympy as sp
 
 from symdsm.codegen.docstring import assumptions, density_of, formula, module_docstring, slope_of
-from symdsm.codegen.draws import draw_lines
+from symdsm.codegen.draws import density_draw_lines, draw_lines
 from symdsm.codegen.fisher import fisher_lines
 from symdsm.codegen.guards import carries, complement, guard_functions, guard_lines, rules_of
 from symdsm.codegen.naming import compact, statements
 from symdsm.codegen.printer import JaxPrinter
-from symdsm.codegen.quantile import inverse_lines
 from symdsm.codegen.shorten import shorten
 from symdsm.codegen.stabilise import stabilise
 from symdsm.symbolic.declaration import Declaration
@@ -174,7 +173,7 @@ class _Emitter:
         if declaration.parts:
             return self._sample_mixture(name, arguments, doc, guards)
         if declaration.noise is None:
-            lines, value = inverse_lines(declaration, self._print, self.params)
+            lines, value = density_draw_lines(declaration, self._print, self.params)
             return [self._function(name, arguments, doc, [*guards, *lines], value)]
         lines = [*guards, self._drawn]
         return [self._function(name, arguments, doc, lines, self._noise_print(declaration.noise.map))]

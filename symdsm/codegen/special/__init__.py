@@ -22,6 +22,7 @@ from .bessel_k import (
     log_bessel_k_order,
     log_bessel_ke,
 )
+from .circular import von_mises_draw, wrapped_cauchy_draw, wrapped_normal_draw
 from .elementary import (
     abs_power,
     acot,
@@ -145,6 +146,9 @@ __all__ = [
     "stirling_error",
     "trigamma",
     "upper_gamma",
+    "von_mises_draw",
+    "wrapped_cauchy_draw",
+    "wrapped_normal_draw",
     "wrapped_normal_moment",
     "zeta",
 ]

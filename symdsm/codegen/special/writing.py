@@ -21,6 +21,7 @@ _FILES = (
     "incomplete_beta",
     "kummer",
     "wrapped",
+    "circular",
     "quantile",
 )
 
