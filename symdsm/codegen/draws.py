@@ -57,8 +57,10 @@ def density_draw_lines(declaration, doprint, params) -> tuple[list[str], str]:
         return inverse_lines(declaration, doprint, params)
     draw, turned = found
     names = ["x", *params]
-    shapes = ", ".join(f"jnp.shape({n})" for n in names)
-    lines = [f"shape, dtype = jnp.broadcast_shapes({shapes}), jnp.result_type({', '.join([*names, '0.0'])})"]
+    lines = [
+        f"shape = jnp.broadcast_shapes({', '.join(f'jnp.shape({n})' for n in names)})",
+        f"dtype = jnp.result_type({', '.join([*names, '0.0'])})",
+    ]
     return [*lines, *_recipe_lines(draw, doprint, "y"), *turned("y", doprint)], "y"
 
 

@@ -86,9 +86,10 @@ def test_the_event_shape_needs_no_draw():
 
 def test_the_written_module_says_that_it_has_no_sampler(tmp_path):
     text = logistic().write(tmp_path / "walk.py").read_text()
-    assert "There is no `sample` here: the kernel is not Gaussian" in text
     assert "\ndef sample(" not in text and "numpyro" not in text
-    assert "\ndef sample_by(chain, key: jax.Array, x: jax.Array, /" in text
+    words = " ".join(text.split())
+    assert "There is no `sample` here: the kernel is not Gaussian" in words
+    assert "def sample_by( chain, key: jax.Array, x: jax.Array, /" in words
 
 
 def test_a_program_of_exact_draws_has_nothing_to_report():
