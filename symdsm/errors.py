@@ -12,6 +12,7 @@ __all__ = [
     "DeclarationError",
     "DerivationError",
     "EnergyRequired",
+    "FileError",
     "FitError",
     "ParameterError",
     "RunError",
@@ -79,3 +80,7 @@ class SamplingError(SymdsmError, RuntimeError):
 
 class RunError(SymdsmError, RuntimeError):
     """A run folder that cannot be used."""
+
+
+class FileError(RunError, FileExistsError):
+    """A file that is in the way and was not written by symdsm."""

@@ -292,8 +292,11 @@ class Kernel:
         return _programs[self.digest]
 
     def write(self, path: str | Path) -> Path:
-        """Write the generated module (and its helper, when it needs one); it runs without SymPy and symdsm."""
-        return write_module(self._declaration, self.digest, Path(path))
+        """Write the generated module (and its helper, when it needs one); it runs without SymPy and symdsm.
+
+        Raises FileError when a file is in the way that symdsm did not write.
+        """
+        return write_module(self._declaration, self.digest, Path(path), self.check())
 
     def distribution(self, x, **params):
         """p(. | x) as a NumPyro distribution. Raises DerivationError when the normaliser is not known."""

@@ -7,8 +7,9 @@ import sympy as sp
 
 from symdsm.codegen.guards import RULES, rules_of
 from symdsm.codegen.layout import WIDTH
+from symdsm.symbolic.findings import Regularity
 
-__all__ = ["LATEX", "assumptions", "density_of", "formula", "module_docstring", "slope_of", "with_validity"]
+__all__ = ["LATEX", "assumptions", "density_of", "formula", "module_docstring", "in_words", "slope_of", "with_validity"]
 
 LATEX = "In LaTeX:"
 
@@ -25,9 +26,31 @@ def module_docstring(title: str, digest: str, formulas: list[Formula], remarks: 
     return f'{"r" * ("\\" in text)}"""{text}\n"""'
 
 
-def with_validity(source: str, sentence: str) -> str:
-    """The module with one more remark in its docstring."""
-    return source.replace(f"\n{LATEX}\n", f"\n{_filled(sentence)}\n\n{LATEX}\n", 1)
+def with_validity(source: str, regularity: Regularity) -> str:
+    """The module whose docstring says where denoising score matching may use the kernel."""
+    identity, finite = regularity.identity_holds, regularity.holds
+    sentence = f"Vincent's identity, which denoising score matching needs, holds {_when(identity)}; "
+    sentence += f"its target has a finite variance {_when(finite)}."
+    source = source.replace(f"\n{LATEX}\n", f"\n{_filled(sentence)}\n\n{LATEX}\n", 1)
+    rows = [(r"\text{identity}", identity), (r"\operatorname{Var}[\text{target}] < \infty", finite)]
+    text = "".join(
+        _wrapped(rf"{left} \iff {sp.latex(c)}") + "\n" for left, c in rows if c not in (None, sp.true, sp.false)
+    )
+    return source.replace('\n"""\n', f'\n{text}"""\n', 1)
+
+
+def _when(condition) -> str:
+    words = {sp.true: "always", sp.false: "never", None: "in cases that are undecided"}
+    return words[condition] if condition in words else f"if {in_words(condition)}"
+
+
+def in_words(condition: sp.Basic) -> str:
+    """L = 1 or L > 2."""
+    if isinstance(condition, (sp.Or, sp.And)):
+        joint = " or " if isinstance(condition, sp.Or) else " and "
+        parts = sorted(condition.args, key=sp.default_sort_key)
+        return joint.join(f"({in_words(p)})" if isinstance(p, (sp.Or, sp.And)) else in_words(p) for p in parts)
+    return f"{condition.lhs} = {condition.rhs}" if isinstance(condition, sp.Eq) else str(condition)
 
 
 def assumptions(symbols) -> str:

@@ -1,7 +1,7 @@
 """Program: the generated module, loaded, with its arguments checked.
 
-The functions are those of the emitted source. In front of each stands one check of the parameter names and, when
-values are concrete, of their admissibility; under jit the values are tracers and only the names are checked.
+The functions are those of the emitted source. In front of each stands one check of its arguments
+(codegen/call_arguments.py): the names always, the values when they are concrete.
 
 Before a Program leaves this room its score (and level score) is compared with automatic differentiation of its own
 log density, in float64, at random admissible points: SymPy has silent bugs, and a wrong score must not get out.
@@ -10,13 +10,15 @@ log density, in float64, at random admissible points: SymPy has silent bugs, and
 import hashlib
 import linecache
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from symdsm.errors import CodegenError, DataError, DerivationError, ParameterError, ShapeError
+from symdsm.codegen.call_arguments import checked_parameters, floats
+from symdsm.errors import CodegenError, DerivationError, ShapeError
 
 __all__ = ["Program", "load_source"]
 
@@ -38,22 +40,22 @@ class Program:
     (the trailing axes), score has the event's shape and fisher is the trace. All work under jit, vmap and grad, in
     float32 and float64.
 
-    Raises ParameterError for an unknown, missing or inadmissible parameter, DataError for complex or integer arrays,
-    DerivationError for a level score that the kernel does not have.
+    Raises ParameterError for an unknown, missing or inadmissible parameter, DataError for complex, integer or boolean
+    arrays and for a clean value that breaks its assumption (under jit such values give NaN), ShapeError for arrays
+    that do not fit, DerivationError for a level score that the kernel does not have.
     """
 
     def __init__(
         self,
         source: str,
-        params: Mapping[str, Mapping[str, bool]],
+        params: Mapping[str, Sequence[str]],
         no_level: DerivationError | None,
         denoising: Callable[[], str] | None = None,
-        clean: Mapping[str, bool] | None = None,
+        arrays: Mapping = MappingProxyType({}),
     ):
         self.source = source
         self._denoising = denoising
-        self._clean = clean
-        self._params = {name: dict(rules) for name, rules in params.items()}
+        self._params, self._arrays = dict(params), dict(arrays)
         self._no_level = no_level
         self._module = load_source(source, f"kernel_{hashlib.sha256(source.encode()).hexdigest()[:12]}")
         names = ("log_prob", "score", "level_score", "sample", "target", "dual_target", "fisher")
@@ -138,10 +140,8 @@ class Program:
         return self._call(name, (), {"y": y, "score": score}, params)
 
     def _call(self, name, keys, arrays, params):
-        params = self._checked(params)
-        values = _floats(**arrays)
-        if self._clean:
-            _admissible("x", arrays["x"], self._clean)
+        params = checked_parameters(params, self._params)
+        values = floats(arrays, self._arrays)
         if name not in self._compiled:
             raise self._missing(name)
         try:
@@ -228,70 +228,6 @@ class Program:
     def _require_level(self):
         if self._no_level is not None:
             raise self._no_level
-
-    def _checked(self, params: dict) -> dict:
-        unknown = sorted(set(params) - set(self._params))
-        missing = sorted(set(self._params) - set(params))
-        if unknown or missing:
-            given = ", ".join(sorted(params)) or "no parameters"
-            expected = ", ".join(self._params) or "none"
-            trouble = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(
-                missing
-            )
-            call = ", ".join(f"{p}=..." for p in self._params)
-            raise ParameterError(
-                given=f"{given} ({'; '.join(trouble)})",
-                expected=f"the parameters {expected}",
-                fix=f"pass {call}" if call else "pass no parameters",
-            )
-        return {name: _admissible(name, value, self._params[name]) for name, value in params.items()}
-
-
-def _floats(**arrays):
-    """Real floating arrays; Python numbers become weakly typed ones."""
-    out = []
-    for name, value in arrays.items():
-        if isinstance(value, dict):
-            out.append(dict(zip(value, _floats(**value), strict=True)))
-            continue
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            out.append(jnp.asarray(float(value)))
-            continue
-        value = jnp.asarray(value)
-        if not jnp.issubdtype(value.dtype, jnp.floating):
-            raise DataError(
-                given=f"{name} of type {value.dtype}",
-                expected="real floating-point numbers",
-                fix=f"convert it: {name}.astype(float)",
-            )
-        out.append(value)
-    return out
-
-
-_RULES = {
-    "positive": (lambda v: v > 0, "> 0"),
-    "nonnegative": (lambda v: v >= 0, ">= 0"),
-    "negative": (lambda v: v < 0, "< 0"),
-}
-
-
-def _admissible(name, value, rules):
-    if isinstance(value, (str, bytes)) or value is None:
-        raise ParameterError(given=f"{name}={value!r}", expected="a number or an array", fix=f"pass {name}=1.0, say")
-    if isinstance(value, jax.core.Tracer):
-        return value
-    numbers = np.asarray(value)
-    if numbers.dtype.kind not in "fiu" and not jnp.issubdtype(numbers.dtype, jnp.floating):
-        raise ParameterError(
-            given=f"{name} of type {numbers.dtype}",
-            expected="a real number or array",
-            fix=f"pass {name} as a float",
-        )
-    for rule, (holds, words) in _RULES.items():
-        if rules.get(rule) and not np.all(holds(numbers)):
-            shown = numbers.item() if numbers.ndim == 0 else numbers.ravel()[~holds(numbers.ravel())][0]
-            raise ParameterError(given=f"{name}={shown}", expected=f"{name} {words}", fix=f"pass {name} {words}")
-    return float(value) if isinstance(value, (int, np.integer)) else value
 
 
 def verify_scores(functions, points: list[dict], draws, level: str | None) -> None:

@@ -8,7 +8,7 @@ assumptions makes every result NaN (codegen/guards.py).
 
 import sympy as sp
 
-from symdsm.codegen.docstring import assumptions, density_of, formula, module_docstring, slope_of
+from symdsm.codegen.docstring import assumptions, density_of, formula, in_words, module_docstring, slope_of
 from symdsm.codegen.draws import density_draw_lines, draw_lines
 from symdsm.codegen.fisher import fisher_lines
 from symdsm.codegen.guards import carries, complement, guard_functions, guard_lines, rules_of
@@ -74,7 +74,7 @@ def block_formulas(declaration: Declaration) -> list:
 def remarks(declaration: Declaration) -> str:
     """Where the formulas hold, in a sentence."""
     y, period = declaration.noisy, declaration.period
-    where = f"for {declaration.inside}" if declaration.inside is not sp.true else f"for every {y}"
+    where = f"for {in_words(declaration.inside)}" if declaration.inside is not sp.true else f"for every {y}"
     where += f", an angle of period {period}" if period is not None else ""
     given = assumptions([declaration.clean, *declaration.params])
     outside = "; outside the support log_prob is -inf and score is NaN" * (declaration.inside is not sp.true)

@@ -11,7 +11,7 @@ import sympy as sp
 import sympy.stats as st
 
 from symdsm.codegen.build import build_program, write_module
-from symdsm.errors import CodegenError, RunError
+from symdsm.errors import CodegenError, FileError, RunError
 from symdsm.symbolic.constructors import from_density, from_random
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,21 @@ def test_a_file_of_somebody_else_is_left_alone(tmp_path):
     for name, words in (("mine.py", "not written by symdsm"), ("kernel.txt", "module"), ("2fast.py", "module")):
         with pytest.raises(RunError, match=words):
             write_module(declaration, "digest", tmp_path / name)
+    with pytest.raises(FileExistsError):
+        write_module(declaration, "digest", tmp_path / "mine.py")
+    assert (tmp_path / "mine.py").read_text() == "print('mine')\n"
     path = write_module(declaration, "digest", tmp_path / "normal.py")
+    assert write_module(declaration, "digest", path) == path
+
+
+def test_a_helper_of_somebody_else_is_left_alone(tmp_path):
+    declaration = from_random(xp * st.Gamma("g", L, 1 / L), xp, L)
+    (tmp_path / "speckle_special.py").write_text("mine = 1\n")
+    with pytest.raises(FileError, match="speckle_special.py"):
+        write_module(declaration, "digest", tmp_path / "speckle.py")
+    assert not (tmp_path / "speckle.py").exists()
+    (tmp_path / "speckle_special.py").unlink()
+    path = write_module(declaration, "digest", tmp_path / "speckle.py")
     assert write_module(declaration, "digest", path) == path
 
 

@@ -107,7 +107,7 @@ POINTS = [{"x": 0.3, "s": 0.8}, {"x": -1.0, "s": 1.7}]
     ],
 )
 def test_a_wrong_score_does_not_get_out(score, level, wrong):
-    program = Program(NORMAL.format(score=score, level=level), {"s": {"positive": True}}, None)
+    program = Program(NORMAL.format(score=score, level=level), {"s": ("positive",)}, None)
     functions = program.functions()
     if wrong is None:
         verify_scores(functions, POINTS, [0.9, 0.4], "s")
