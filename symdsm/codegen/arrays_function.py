@@ -61,7 +61,8 @@ class Writer:
         """A size that is read and never used."""
         name, _, value = line.partition(" = ")
         is_size = name in {self.names[size] for size in self.d.sizes} and "jnp.shape" in value
-        return is_size and not any(re.search(rf"\b{name}\b", other) for other in later)
+        code = [" ".join(re.findall(r"\{[^}]*\}", o)) if o.lstrip().startswith("raise ") else o for o in later]
+        return is_size and not any(re.search(rf"\b{name}\b", other) for other in code)
 
     def _checks(self):
         lines = []

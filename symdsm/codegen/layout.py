@@ -82,6 +82,8 @@ def _statement(statement: ast.stmt, indent: int, source: str) -> list[str]:
         case ast.Assign([target], value):
             left = ", ".join(map(_flat, target.elts)) if isinstance(target, ast.Tuple) else _flat(target)
             return _with_value(f"{pad}{left} = ", value, indent)
+        case ast.AugAssign(target, op, value):
+            return _with_value(f"{pad}{_flat(target)} {_BINARY[type(op)]}= ", value, indent)
         case ast.Raise(value):
             return _with_value(pad + "raise ", value, indent)
         case ast.If(test, body, orelse):
@@ -179,7 +181,7 @@ def _pieces(e: ast.expr, least=0) -> list[str | _Brackets]:
         case ast.Attribute(value, attribute):
             return _glued([*_pieces(value, _ATOM), f".{attribute}"])
         case ast.UnaryOp(op, operand):
-            return _glued([_UNARY[type(op)], *_pieces(operand, _binding(e))])
+            return _glued([_UNARY[type(op)], *_pieces(operand, _least(e, 0))])
         case ast.BinOp() | ast.Compare() | ast.BoolOp():
             out: list = []
             for k, (operator, part) in enumerate(_chain(e)):
@@ -286,6 +288,8 @@ def _least(e, place):
     """How tightly the operand at that place must hold together to stand without brackets."""
     if isinstance(e, ast.BinOp) and isinstance(e.op, ast.MatMult):
         return _BINDING["unary"]
+    if isinstance(e, ast.UnaryOp) and _binding(e.operand) == _BINDING["**"]:
+        return _ATOM
     return _binding(e) + (place > 0)
 
 
@@ -323,7 +327,7 @@ def _one_line(e) -> str:
         case ast.BinOp() | ast.Compare() | ast.BoolOp() | ast.IfExp():
             return _joined(e)
         case ast.UnaryOp(op, operand):
-            return _UNARY[type(op)] + _flat(operand, _binding(e))
+            return _UNARY[type(op)] + _flat(operand, _least(e, 0))
         case ast.Call(func, args, keywords):
             return f"{_flat(func, _ATOM)}({', '.join(map(_flat, [*args, *keywords]))})"
         case ast.Attribute(value, attribute):
