@@ -69,7 +69,7 @@ def bounded_functions(declaration: ArrayDeclaration, entries: sp.Set) -> tuple[l
     """
     d, law = declaration.density, getattr(declaration, "law", None)
     wrapper = _Wrapper(d, entries)
-    private = [wrapper.test, arrays.emit_log_prob(d).replace("log_prob(", "density(", 1)]
+    private = [wrapper.test, arrays.emit_log_prob(declaration.computed).replace("log_prob(", "density(", 1)]
     private.append(arrays.emit_score(d).replace("score(", "gradient(", 1).replace("log_prob", "density", 1))
     proper = None if law is None or law.name != "Dirichlet" else "jnp.all(gradient(jnp.ones_like({y}), {rest}) > -1)"
     texts = {
@@ -78,7 +78,7 @@ def bounded_functions(declaration: ArrayDeclaration, entries: sp.Set) -> tuple[l
     }
     if declaration.level_is_known:
         doc = f"d/d{declaration.level} of the log density, with its normaliser."
-        private.append(arrays.emit_scalar(d, "level_slope", declaration.level_slope, doc))
+        private.append(arrays.emit_scalar(declaration.computed, "level_slope", declaration.level_slope, doc))
         texts["level_score"] = wrapper.text("level_score", "level_slope", "{value}", "jnp.nan")
     if isinstance(entries, Manifold):
         private.insert(0, f'MANIFOLD = "{entries.manifold}"')

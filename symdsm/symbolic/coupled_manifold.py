@@ -42,8 +42,13 @@ class ManifoldDeclaration(ArrayDeclaration):
 
     @property
     def level_slope(self) -> sp.Expr:
-        """d log p/dlevel, the normaliser included, in the symbols of the density."""
-        return indexed.derivative_in(self.density, self.level) - self.law.correction
+        """d log p/dlevel, the normaliser included, in the symbols of `computed`."""
+        return indexed.derivative_in(self.computed, self.level) - self.law.correction
+
+    @property
+    def computed(self) -> indexed.IndexedDensity:
+        """The density as code should compute it."""
+        return self.density if self.law is None else self.law.computed
 
 
 def from_manifold(log_density, noisy, clean, manifold: Manifold, level, source: tuple) -> ManifoldDeclaration:
@@ -82,7 +87,7 @@ def _(declaration: ManifoldDeclaration) -> sp.Expr:
 @level_score.register
 def _(declaration: ManifoldDeclaration) -> sp.Expr:
     require_level_score(declaration)
-    slope = declaration.level_slope
+    slope = indexed.derivative_in(declaration.density, declaration.level) - declaration.law.correction
     return declaration.density.restore(min((slope, sp.expand(slope)), key=sp.count_ops))
 
 

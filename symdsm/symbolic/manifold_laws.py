@@ -13,11 +13,18 @@ sum u_i joins log p. The Dirichlet and von Mises-Fisher densities are written wi
 normaliser was given. A logistic-normal density keeps its own; its mass is the Gaussian integral over the n - 1
 coordinates of an orthonormal basis of 1'u = 0, times sqrt(n).
 
+Large concentrations: with A = sum a_i, g(u) = e^u - 1 - u and Stirling's remainder e(a) = log Gamma(a) - (a - 1/2)
+log a + a - log(2 pi)/2 the Dirichlet log density is, since sum y_i = 1,
+
+    - sum a_i g(log(A y_i/a_i)) - sum log y_i + sum (log a_i)/2 - (log A)/2 - (n - 1)/2 log(2 pi) + e(A) - sum e(a_i),
+
+so that nothing of size A is added and taken away again; the code and its level score are written so.
+
 Mean squared scores, s = the tangent score:
 
     Dirichlet           E|s|^2 = (A - 1)(A - 2) [(n-1)/n sum_J 1/(a_i - 2) + |J| (n - |J|)/n],  A = sum a_i,
                         J = {i: a_i != 1}; finite iff a_i > 2 on J
-    von Mises-Fisher    E|s|^2 = (n - 1) k I_{n/2}(k)/I_{n/2-1}(k)
+    von Mises-Fisher    E|s|^2 = (n - 1) k I_{n/2}(k)/I_{n/2-1}(k),  E s = (n - 1) (e/k) I_{n/2}(k)/I_{n/2-1}(k)
 
 (Dirichlet moments: E[1/(y_i y_j)] = (A-1)(A-2)/((a_i-1)(a_j-1)), E[1/y_i^2] = (A-1)(A-2)/((a_i-1)(a_i-2)).)
 
@@ -37,7 +44,7 @@ from symdsm.symbolic.indexed_nodes import Axis
 from symdsm.symbolic.indexed_numbers import example, number
 from symdsm.symbolic.indexed_words import in_event_index
 from symdsm.symbolic.manifolds import Manifold, Simplex, Sphere
-from symdsm.symbolic.nodes import BesselIRatio, LogBesselI
+from symdsm.symbolic.nodes import BesselIRatio, ExpGap, LogBesselI, StirlingError
 
 __all__ = ["Law", "known_law"]
 
@@ -56,6 +63,13 @@ class Law:
     natural: sp.Expr | None = None
     j: sp.Symbol | None = None
     information: sp.Expr | None = None
+    mean_score: sp.Expr | None = None
+    stable: IndexedDensity | None = None
+
+    @property
+    def computed(self) -> IndexedDensity:
+        """The density as code should compute it: equal on the manifold, without cancellation."""
+        return self.density if self.stable is None else self.stable
 
 
 def known_law(d: IndexedDensity, manifold: Manifold, level: sp.Symbol | None) -> Law | None:
@@ -80,7 +94,19 @@ def _dirichlet(d, level):
     poles = sp.Sum(sp.Piecewise((1 / (alpha - 2), pulled), (0, True)), (j, 0, n - 1))
     count = sp.Sum(sp.Piecewise((1, pulled), (0, True)), (j, 0, n - 1))
     information = (total - 1) * (total - 2) * ((n - 1) * poles + count * (n - count)) / n
-    return _normalised(d, "Dirichlet", log_density, alpha, j, information)
+    law = _normalised(d, "Dirichlet", log_density, alpha, j, information)
+    return replace(law, stable=_declared(d, _by_stirling(alpha, total, y, j, n), positive=True))
+
+
+def _by_stirling(alpha, total, y, j, n):
+    """The Dirichlet log density without terms of the size of A."""
+
+    def over_event(f):
+        return sp.Sum(f, (j, 0, n - 1))
+
+    gap = over_event(alpha * ExpGap(sp.log(total * y[j] / alpha)))
+    around = over_event(sp.log(alpha) / 2 - sp.log(y[j]) - StirlingError(alpha))
+    return around - gap - sp.log(total) / 2 - (n - 1) * sp.log(2 * sp.pi) / 2 + StirlingError(total)
 
 
 def _von_mises_fisher(d, level):
@@ -102,8 +128,11 @@ def _von_mises_fisher(d, level):
     kappa = sp.sqrt(sp.Sum(eta**2, (j, 0, n - 1))) if length is None else length
     order = sp.S(n) / 2 - 1
     log_density = sp.Sum(eta * y[j], (j, 0, n - 1)) + order * sp.log(kappa) - LogBesselI(order, kappa)
-    information = (n - 1) * kappa * BesselIRatio(order, kappa)
-    return _normalised(d, "von Mises-Fisher", log_density - n * sp.log(2 * sp.pi) / 2, eta, j, information)
+    slope = (n - 1) * BesselIRatio(order, kappa)
+    log_density -= n * sp.log(2 * sp.pi) / 2
+    return replace(
+        _normalised(d, "von Mises-Fisher", log_density, eta, j, slope * kappa), mean_score=slope * eta / kappa
+    )
 
 
 def _reaches_all(c, d) -> bool:
@@ -191,5 +220,9 @@ def _holds(e, base):
 
 
 def _normalised(d, name, log_density, natural, j, information):
-    density = declare(log_density, d.restore(d.noisy), d.restore(d.clean), positive=name == "Dirichlet")
+    density = _declared(d, log_density, positive=name == "Dirichlet")
     return Law(name, density, True, sp.S.Zero, natural, j, information)
+
+
+def _declared(d, log_density, positive):
+    return declare(log_density, d.restore(d.noisy), d.restore(d.clean), positive)
