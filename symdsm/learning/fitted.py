@@ -7,7 +7,11 @@ noisy data q(y; level) at every level of a range. Energies trained by the dual o
     fit.energy(y, level)    -log q up to one constant for all levels      energies only
     fit.score(y, level)     grad log q                                    every network
     fit.log_prob(y, level)  log q                                         energies with objective="dual"
-    fit.denoise(y, level)   E[x | y]                                      kernels whose score is affine in x
+    fit.denoise(y, level)   the clean event from the score                kernels with a denoiser
+
+`denoise` is Tweedie's formula, generalised: the kernel's score identifies E[T(x) | y] for one statistic T, and the
+clean event is where T has that value. It is E[x | y] where T is x (Gaussian noise), the harmonic mean for speckle
+(T = 1/x), the geometric one for log-normal noise; `kernel.identified` names T.
 
 y has the shape (*batch, *event_shape); level is a scalar or broadcasts against the batch.
 """
@@ -25,7 +29,7 @@ from symdsm.errors import DerivationError, EnergyRequired, FitError, ParameterEr
 from symdsm.learning import storage
 from symdsm.learning.levels import Levels
 from symdsm.learning.potentials import DenoiserPotential, EnergyPotential, Potential, posterior_mean
-from symdsm.learning.protocols import KernelLike
+from symdsm.learning.protocols import DenoisingProgram, KernelLike
 from symdsm.learning.training import History
 
 __all__ = ["Fit"]
@@ -104,13 +108,18 @@ class Fit(eqx.Module):
         return -energy
 
     def denoise(self, x: ArrayLike, level: ArrayLike | None = None) -> Array:
-        """E[clean | x], of x's shape; `DerivationError` unless the kernel's score is affine in clean."""
+        """The clean event for a noisy x; E[clean | x] for Gaussian noise and wherever `kernel.identified` is clean.
+
+        `DerivationError`, which names what the score does identify, for a kernel without a denoiser.
+        """
         if isinstance(self.potential, DenoiserPotential):
             return self._batched(_estimate, x, level)
+        if isinstance(self.potential.noise.program, DenoisingProgram):
+            return self._batched(_by_formula, x, level)
         if not self.affine:
             raise DerivationError(
-                given="a kernel whose score is not affine in the clean variable",
-                expected="Gaussian-type noise, for which the score alone gives E[x | y]",
+                given="a program without denoise, of a kernel whose score is not affine in the clean variable",
+                expected="a kernel whose score gives a posterior mean",
                 fix="draw from the posterior with sd.sample instead",
             )
         return self._batched(_solved, x, level)
@@ -161,6 +170,10 @@ def _score(potential, y, u):
 
 def _estimate(potential, y, u):
     return potential.denoise(y, u)
+
+
+def _by_formula(potential, y, u):
+    return potential.noise.program.denoise(y, potential.score(y, u), **potential.noise.at(u))
 
 
 def _solved(potential, y, u):

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Array, PRNGKeyArray
 
-__all__ = ["KernelLike", "ProgramLike", "Verdict"]
+__all__ = ["DenoisingProgram", "KernelLike", "ProgramLike", "Verdict"]
 
 
 @runtime_checkable
@@ -37,6 +37,15 @@ class ProgramLike(Protocol):
 
     def dual_target(self, key: PRNGKeyArray, x: Array, /, **params: Any) -> tuple[Array, Array, Array]:
         """(y, score, level score)."""
+        ...
+
+
+@runtime_checkable
+class DenoisingProgram(Protocol):
+    """A program that knows the generalised Tweedie formula of its kernel."""
+
+    def denoise(self, y: Array, score: Array, /, **params: Any) -> Array:
+        """The clean event, from score = d/dy log q(y)."""
         ...
 
 
