@@ -17,18 +17,21 @@ import sympy as sp
 
 from symdsm.codegen.arrays import emit_score, signature
 from symdsm.codegen.arrays_function import name_of
+from symdsm.codegen.guards import guard_lines
 from symdsm.codegen.naming import shared
 from symdsm.codegen.printer import JaxPrinter
 from symdsm.codegen.source import module_text
 from symdsm.codegen.stabilise import stabilise
 from symdsm.errors import DerivationError
 from symdsm.symbolic.coupled import CoupledDeclaration
+from symdsm.symbolic.coupled_manifold import ManifoldDeclaration
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.indexed import declare
 from symdsm.symbolic.indexed_gaussian import centre
 from symdsm.symbolic.product import ProductDeclaration
 from symdsm.symbolic.tweedie import Tweedie, tweedie
 from symdsm.symbolic.tweedie_arrays import is_diagonal, matrix_factor, vector_parts
+from symdsm.symbolic.tweedie_manifolds import concentrations
 from symdsm.symbolic.vector import VectorDeclaration
 
 __all__ = ["denoise_source"]
@@ -54,7 +57,7 @@ def _module(functions: list[str]) -> str:
 
 def _written(name: str, params, doc: str, lines: list[str], value: str, kind: str = "jax.Array") -> str:
     typed = f", *, {', '.join(f'{p}: jax.Array | float' for p in params)}" if params else ""
-    body = "".join(f"    {line}\n" for line in lines)
+    body = "".join(f"    {line}\n" if line else "\n" for line in lines)
     return f'def {name}(y: {kind}, score: {kind}, /{typed}) -> {kind}:\n    """{doc}"""\n{body}    return {value}'
 
 
@@ -69,13 +72,14 @@ def _same(params, doc: str, suffix: str = "") -> str:
 
 def _scalar(declaration: Declaration, found: Tweedie, suffix: str = "") -> list[str]:
     params, y = [p.name for p in declaration.params], declaration.noisy
+    guards = guard_lines(declaration.params, {p: p.name for p in declaration.params})
     printer = JaxPrinter({y: "y", sp.Symbol(y.name, real=True): "y", found.score: "score"})
     inside = declaration.inside
     guarded = inside is not sp.true and declaration.clean not in inside.free_symbols
 
     def written(name, expr, doc):
         named, (value,) = shared([stabilise(expr)], y, declaration.clean)
-        lines = [f"{s.name} = {printer.doprint(e)}" for s, e in named]
+        lines = guards + [f"{s.name} = {printer.doprint(e)}" for s, e in named]
         value = printer.doprint(value)
         if guarded:
             value = f"jnp.where({printer.doprint(inside)}, {value}, jnp.nan)"
@@ -135,28 +139,41 @@ def _vector(declaration: VectorDeclaration, found: Tweedie) -> list[str]:
         'x = jnp.linalg.solve(normal, jnp.einsum("...ia,...i->...a", slope, pull)[..., None])[..., 0]',
     ]
     params = [p.name for p in declaration.params]
+    lines = guard_lines(declaration.params, {p: p.name for p in declaration.params}) + lines
     doc = f"E[{', '.join(map(str, declaration.transition.clean))} | y] from score = d/dy log q(y)."
     mean = _written("posterior_mean", params, doc, lines, "x[..., 0]" if k == 1 else "x")
     return [_STACK, mean, _same(params, doc)]
 
 
 def _coupled(declaration: CoupledDeclaration, found: Tweedie) -> list[str]:
+    own, smoothed = _smoothed_lines(declaration.density)
+    return [*own, *_over_events(declaration, found, smoothed)]
+
+
+def _dirichlet(declaration: ManifoldDeclaration, found: Tweedie) -> list[str]:
+    s, r = concentrations(declaration)
+    printer = JaxPrinter({p: name_of(p) for p in declaration.params if p.is_Symbol})
+    lines = [
+        f"s, r = {printer.doprint(s)}, {printer.doprint(r)}",
+        "c = s + y.size * r - y.size - jnp.sum(y * score)",
+        "return (1 - r + y * (score + c)) / s",
+    ]
+    return _over_events(declaration, found, lines)
+
+
+def _over_events(declaration, found: Tweedie, body: list[str]) -> list[str]:
+    """The two functions, from the body of a function of one event."""
     d = declaration.density
-    own, smoothed = _smoothed_lines(d)
     params = [name_of(p) for p in declaration.params]
     core = signature(d)
-    event, used = core[name_of(d.noisy)], [p for p in params if re.search(rf"\b{p}\b", "\n".join(smoothed))]
+    event, used = core[name_of(d.noisy)], [p for p in params if re.search(rf"\b{p}\b", "\n".join(body))]
     words = ",".join([event, event, *(core[p] for p in used)]) + f"->{event}"
-    lines = [
-        "",
-        f"def of_event({', '.join(['y', 'score', *used])}):",
-        *(f"    {line}" for line in smoothed),
-        "",
-    ]
-    value = f'jnp.vectorize(of_event, signature="{words}")({", ".join(["y", "score", *used])})'
+    names = ", ".join(["y", "score", *used])
+    guards = guard_lines([p for p in declaration.params if p.is_Symbol], {p: name_of(p) for p in declaration.params})
+    lines = [*guards, "", f"def of_event({names}):", *(f"    {line}" for line in body), ""]
     doc = f"E[{found.statistic} | y] from score = d/dy log q(y)."
-    mean = _written("posterior_mean", params, doc, lines, value)
-    return [*own, mean, _same(params, doc)]
+    mean = _written("posterior_mean", params, doc, lines, f'jnp.vectorize(of_event, signature="{words}")({names})')
+    return [mean, _same(params, doc)]
 
 
 def _smoothed_lines(d) -> tuple[list[str], list[str]]:
@@ -189,4 +206,5 @@ _RULES = {
     ProductDeclaration: _product,
     VectorDeclaration: _vector,
     CoupledDeclaration: _coupled,
+    ManifoldDeclaration: _dirichlet,
 }

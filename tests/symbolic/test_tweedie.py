@@ -240,7 +240,10 @@ def function(expr, *arguments):
     return sp.lambdify(arguments, expr, "mpmath")
 
 
-@pytest.mark.parametrize("name", ROWS)
+DEAR = ("beta in logits", "kumaraswamy", "logit_normal", "speckle in logs, both", "inverse_gaussian")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in DEAR else n for n in ROWS])
 def test_the_formula_is_the_exact_posterior_mean(name):
     build, values, density, span, statistic, places = ROWS[name]
     kernel = build()
