@@ -2,7 +2,9 @@ r"""Draws from a coupled kernel that has no exact sampler: NumPyro's No-U-Turn s
 
     U(z) = -log p(T(z) | x) - log |det dT/dz|,        z in R^d,        y = T(z),
 
-T being NumPyro's map from R^d onto the support, so that the normaliser of p is not needed. Four chains start at the
+T being NumPyro's map from R^d onto the support, so that the normaliser of p is not needed. On the sphere, which has no
+such map, y = z / |z| with the weight exp(-|z|^2 / 2): were p constant, z would be standard normal, whose direction is
+uniform and independent of its length, so that y has the density p whatever p is. Four chains start at the
 best of a few random points around the clean value, adapt their step size and diagonal mass for `WARMUP` iterations and
 are then run for `KEPT` more, or as many as give `count` draws that are `THIN` iterations apart. One draw is the last
 state of a chain chosen at random.
@@ -86,20 +88,14 @@ class Chains:
 
         `log_density` maps an event to a number, `start` has the event's shape and is where the search begins.
         """
-        transform = biject_to(self.constraint)
-        shape, dtype = transform.inverse_shape(start.shape), jnp.result_type(float)
-
-        def event(z):
-            return transform(z.reshape(shape))
+        onto, log_weight, centre = _coordinates(self.constraint, start.astype(jnp.result_type(float)))
+        centre = jnp.where(jnp.isfinite(centre), centre, 0.0)
 
         def potential(z):
-            y = event(z)
-            slope = transform.log_abs_det_jacobian(z.reshape(shape), y)
-            value = log_density(y) + jnp.sum(slope)
+            y = onto(z)
+            value = log_density(y) + log_weight(z, y)
             return jnp.where(jnp.isnan(value), jnp.inf, -value)
 
-        centre = transform.inv(start.astype(dtype)).reshape(-1)
-        centre = jnp.where(jnp.isfinite(centre), centre, 0.0)
         kept = max(KEPT, THIN * -(-(count or 1) // CHAINS))
 
         def chain(key):
@@ -118,10 +114,10 @@ class Chains:
         pick, key = random.split(key)
         z, diverging, first = jax.vmap(chain)(random.split(key, CHAINS))
         if count is None:
-            y = event(z[random.randint(pick, (), 0, CHAINS), -1])
+            y = onto(z[random.randint(pick, (), 0, CHAINS), -1])
         else:
             last = z[:, ::-1][:, :: kept // -(-count // CHAINS)][:, : -(-count // CHAINS)]
-            y = jax.vmap(event)(last.swapaxes(0, 1).reshape(-1, z.shape[-1])[:count])
+            y = jax.vmap(onto)(last.swapaxes(0, 1).reshape(-1, z.shape[-1])[:count])
         return y.astype(start.dtype), Trace(z, diverging, first)
 
     def report(self, trace: Trace, count: int | None) -> ChainReport:
@@ -158,6 +154,20 @@ class Chains:
 def chains_on(support, event_ndim: int) -> Chains:
     """Chains on a kernel's support, a SymPy set, whose events have that many axes."""
     return Chains(_constraint(support, event_ndim))
+
+
+def _coordinates(constraint, start):
+    """The map from R^d to events, log |det| of its derivative (or the weight that stands for it), and start's place."""
+    if constraint is constraints.sphere:
+        radius = start.size**0.5
+        return lambda z: z / jnp.linalg.norm(z), lambda z, y: -jnp.vdot(z, z) / 2, radius * start
+    transform = biject_to(constraint)
+    shape = transform.inverse_shape(start.shape)
+
+    def log_det(z, y):
+        return jnp.sum(transform.log_abs_det_jacobian(z.reshape(shape), y))
+
+    return lambda z: transform(z.reshape(shape)), log_det, transform.inv(start).reshape(-1)
 
 
 def _begin(key, centre, potential):

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import sympy as sp
 from numpyro.distributions import constraints
+from scipy import stats
 
 import symdsm as sd
 from symdsm.errors import DerivationError, SamplingError
 from symdsm.inference.coupled_draws import Chains, Trace
+from symdsm.symbolic.manifolds import Simplex, Sphere
 
 Y, X = sp.IndexedBase("y"), sp.IndexedBase("x")
 i, n = sp.Symbol("i", integer=True), sp.Symbol("n", integer=True, positive=True)
@@ -138,3 +140,28 @@ def test_chains_that_stay_in_their_modes_raise():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert program.sample_report(jax.random.key(0), np.zeros(3)).trouble == "fail"
+
+
+def on(support, f):
+    """A density on a manifold with a term of size 1e-12 that hides which known law it is."""
+    hidden = sp.Sum(f - Y[i] ** 4 / 10**12, (i, 0, n - 1))
+    return sd.Kernel.from_density(hidden, noisy=Y, clean=X, support=support, log=True).compile()
+
+
+@pytest.mark.slow
+def test_draws_on_the_simplex(x64):
+    place, count = np.array([0.5, 0.2, 0.3]), 2000
+    y = np.asarray(on(Simplex(), 3 * X[i] * sp.log(Y[i])).draws(jax.random.key(0), place, count))
+    law = stats.dirichlet(3 * place + 1)
+    np.testing.assert_allclose(y.sum(1), 1, rtol=1e-12)
+    assert np.all(np.abs(y.mean(0) - law.mean()) < 5 * np.sqrt(law.var() / count))
+
+
+@pytest.mark.slow
+def test_draws_on_the_sphere(x64):
+    """Von Mises-Fisher: the mean cosine is coth k - 1/k in three dimensions."""
+    place, count = np.array([0.6, 0.0, 0.8]), 2000
+    y = np.asarray(on(Sphere(), 4 * X[i] * Y[i]).draws(jax.random.key(0), place, count))
+    np.testing.assert_allclose(np.linalg.norm(y, axis=1), 1, rtol=1e-12)
+    cosines = y @ place
+    assert abs(cosines.mean() - (1 / np.tanh(4) - 1 / 4)) < 5 * cosines.std() / np.sqrt(count)
