@@ -18,7 +18,7 @@ from typing import Any
 
 import sympy as sp
 
-from symdsm.symbolic.budget import OutOfTime, bounded
+from symdsm.symbolic.booleans import tidy_boolean
 
 __all__ = ["Finding", "Judgement", "Regularity", "Remedy", "tidy_boolean"]
 
@@ -53,33 +53,6 @@ class Remedy(str):
 
     def __getnewargs__(self):
         return (str(self).removesuffix(f": {self.code}") if self.code else str(self)), self.code
-
-
-def tidy_boolean(condition: sp.Basic) -> sp.Basic:
-    """Eq(a, 1) & (a > 1) is False: bounds and values of one symbol by hand, else SymPy's own simplification.
-
-    SymPy's takes 0.3 s on a single Or, so it is called within a budget and only on what is left.
-    """
-    if isinstance(condition, sp.Or):
-        open_ends = [c for c in condition.args if isinstance(c, (sp.Gt, sp.Lt))]
-        values = [c for c in condition.args if isinstance(c, sp.Eq)]
-        if len(open_ends) + len(values) == len(condition.args) and len(open_ends) == 1:
-            kept = [v for v in values if v.lhs != open_ends[0].lhs or open_ends[0].subs(*v.args) != sp.true]
-            return sp.Or(*kept, *open_ends)
-    if isinstance(condition, sp.And) and all(isinstance(c, sp.Gt) for c in condition.args):
-        kept = [c for c in condition.args if not any(_implies(o, c) for o in condition.args if o != c)]
-        if len({c.lhs for c in kept}) == len(kept):
-            return sp.And(*kept)
-    if not isinstance(condition, (sp.And, sp.Or)):
-        return condition
-    try:
-        return bounded(0.5, sp.simplify, sp.to_dnf(condition))
-    except (OutOfTime, TypeError, NotImplementedError, ValueError):
-        return condition
-
-
-def _implies(stronger, weaker) -> bool:
-    return sp.expand((weaker.lhs - weaker.rhs) - (stronger.lhs - stronger.rhs)).is_nonnegative is True
 
 
 @dataclass(frozen=True)
@@ -145,7 +118,7 @@ class Regularity:
 
     @property
     def mean_score(self) -> sp.Basic | dict | None:
-        """E[score | x]: p at the upper ends minus p at the lower ones; None when unknown or infinite, a dict for blocks."""
+        """E[score | x], p at the upper ends minus p at the lower ones; None if not finite or not known."""
         return next((f.value for f in self.findings if f.row == "mean"), None)
 
     @cached_property

@@ -100,7 +100,8 @@ def _exceptions(view, field, approach, found) -> list[sp.Basic]:
             own = sp.factor_terms(field.xreplace({symbol: root}))
             if (special.measure + own).has(sp.zoo, sp.nan, sp.oo, -sp.oo):
                 continue
-            if finite_at(special, own, approach)[0] is sp.true:
-                out.append(sp.Eq(symbol, root))
+            when = finite_at(special, own, approach)[0]
+            if when is not None and when is not sp.false:
+                out.append(sp.And(sp.Eq(symbol, root), when))
                 break
     return out

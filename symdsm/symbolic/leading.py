@@ -7,8 +7,8 @@ its Taylor polynomial there. Where the largest terms of a sum cancel, the Taylor
 where an order depends on the sign of an unknown, there is no answer (None), never a guess. Exponents may hold
 parameters, so that one pass answers for every shape.
 
-Conditions: f is real, and Abs, sign and Piecewise are settled before. Source: Olver, Asymptotics and Special Functions (1974),
-chapters 1 and 7; DLMF 7.12, 10.30 and 10.40 for the error function and the Bessel functions.
+Conditions: f is real; Abs, sign and Piecewise are settled before. Source: Olver, Asymptotics and Special Functions
+(1974), chapters 1 and 7; DLMF 7.12, 10.30 and 10.40 for the error function and the Bessel functions.
 """
 
 from dataclasses import dataclass

@@ -41,6 +41,8 @@ def probes(declaration, count: int, seed: int = 0, tries: int = 60) -> list[dict
     y = declaration.noisy
     real_y = sp.Symbol(y.name, real=True)
     anchor = declaration.anchor if declaration.anchor is not None else sp.S.One
+    if declaration.log_density.xreplace({y: anchor}).has(sp.zoo, sp.oo, -sp.oo, sp.nan):
+        anchor += sp.Rational(3, 8)  # a pole or a zero of the density stands at the anchor
     defined = numeric(declaration.log_density.xreplace({y: anchor}), symbols)
     inside = numeric(declaration.inside.xreplace({real_y: anchor}), symbols)
     place = numeric(anchor, symbols)

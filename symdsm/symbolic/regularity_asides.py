@@ -44,7 +44,7 @@ def mean_of_score(declaration, view) -> Finding:
             values.append(value)
         if len(values) == 1 or not same_value(*values, view.points):
             total += sp.Add(*[sign * value for (sign, _), value in zip(signed, values, strict=True)])
-    total, condition = sp.piecewise_fold(_turn(view) * total), sp.And(*need)
+    total, condition = sp.piecewise_fold(view.turn * total), sp.And(*need)
     compared = _compared(declaration, view, total, condition)
     if compared == 0:
         return Finding("mean", "unknown", None, "no admissible parameters were found at which to check it")
@@ -83,29 +83,6 @@ def _edge_value(lead):
     if edge is None or edge.has(sp.oo, sp.zoo, sp.nan):
         return sp.S.Zero, above
     return sp.Piecewise((edge, sp.Eq(symbol, at)), (0, True)), sp.Or(above, sp.Eq(symbol, at))
-
-
-def _turn(view) -> int:
-    """The sign of dy/d variable."""
-    slope = sp.diff(view.map, view.variable)
-    if slope.is_positive or slope == 1:
-        return 1
-    inside = _inner_value(view)
-    for p in view.points:
-        try:
-            value = mpmath.re(numeric(slope, [view.variable, *p])(inside, *p.values()))
-        except _TROUBLE:
-            continue
-        return 1 if value > 0 else -1
-    return 1
-
-
-def _inner_value(view):
-    (interval, *_) = view.intervals
-    low, high = interval.start, interval.end
-    if low == -sp.oo:
-        return mpmath.mpf(0) if high == sp.oo else mpmath.mpf(high) - 1
-    return mpmath.mpf(low) + 1 if high == sp.oo else (mpmath.mpf(low) + mpmath.mpf(high)) / 2
 
 
 def _compared(declaration, view, total, condition) -> int | None:

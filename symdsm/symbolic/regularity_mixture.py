@@ -61,7 +61,7 @@ def _jumps(declaration) -> dict | None:
     sizes: dict = {}
     for part, weight in declaration.parts:
         view = view_of(part)
-        if view.intervals is None or view.map != view.variable and not sp.diff(view.map, view.variable).is_positive:
+        if view.intervals is None:
             return None
         ends = [(p, (1 if k % 2 == 0 else -1,)) for k, p in enumerate(view.ends)]
         inner = [(p, (-1, 1)) for p in singular_points(view)[0]]
@@ -73,7 +73,7 @@ def _jumps(declaration) -> dict | None:
                 if end is None or end.has(sp.oo):
                     return None
                 place = sp.expand(point.place)
-                sizes[place] = sizes.get(place, 0) + sign * weight * end
+                sizes[place] = sizes.get(place, 0) + view.turn * sign * weight * end
     return sizes
 
 

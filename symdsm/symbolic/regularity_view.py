@@ -65,6 +65,21 @@ class View:
         infinite = value is None or value.has(sp.oo, -sp.oo, sp.zoo, sp.nan)
         return Point(None if infinite else value, (approach,))
 
+    @property
+    def turn(self) -> int:
+        """The sign of dy/d variable."""
+        slope = sp.diff(self.map, self.variable)
+        if slope.is_positive or self.map == self.variable:
+            return 1
+        for p in self.points:
+            ends = [e.xreplace({s: sp.Float(v) for s, v in p.items()}) for e in (self.intervals[0].args[:2])]
+            middle = sp.S.Zero if ends == [-sp.oo, sp.oo] else ends[0] + 1 if ends[1] == sp.oo else ends[1] - 1
+            inside = middle if sp.oo in ends or -sp.oo in ends else (ends[0] + ends[1]) / 2
+            value = slope.xreplace({self.variable: inside} | {s: sp.Float(v) for s, v in p.items()}).evalf()
+            if value.is_positive or value.is_negative:
+                return 1 if value.is_positive else -1
+        return 1
+
     def at(self, expr: sp.Expr, approach: Approach) -> sp.Expr:
         """expr as a function of the distance d to the approached point."""
         return settle_signs(plain(expr).xreplace({self.variable: approach.at}), list(self.points))
@@ -100,6 +115,8 @@ def _intervals(support: sp.Set) -> tuple[sp.Interval, ...] | None:
     if isinstance(support, sp.Interval):
         return (support,)
     if support == sp.S.Reals:
+        return (sp.Interval(-sp.oo, sp.oo),)
+    if isinstance(support, sp.Union) and sp.S.Reals in support.args:
         return (sp.Interval(-sp.oo, sp.oo),)
     if isinstance(support, sp.Union) and all(isinstance(part, sp.Interval) for part in support.args):
         return tuple(sorted(support.args, key=lambda part: part.start.sort_key()))
