@@ -3,7 +3,10 @@
 SymPy answers most questions in milliseconds and a few never. Every open-ended call of this room (`integrate`,
 `simplify`, `Matrix.exp`) therefore runs inside `bounded`, and its caller holds an exact fallback.
 
-In the main thread the budget is a POSIX interval timer (SIGALRM). Elsewhere, and where SIGALRM does not
+A second is one of the calling thread's own processor time, so that a busy machine answers what an idle one does; a
+call that sleeps ends after WALL times as many seconds on the wall's clock.
+
+In the main thread the budget is watched by a POSIX interval timer (SIGALRM). Elsewhere, and where SIGALRM does not
 exist, a watching thread raises the same interruption in the calling thread at its next bytecode. Both
 interrupt Python code only: one C call (the power of two large integers) runs to its end, so sizes are
 limited separately, in `symdsm.symbolic.limits`. Budgets nest; an outer one that ends first wins. A timer
@@ -24,7 +27,7 @@ from typing import Any
 
 __all__ = ["OutOfTime", "bounded"]
 
-_REPEAT = 0.25
+WALL, _REPEAT = 8.0, 0.25
 _open: list["_Interruption"] = []
 
 
@@ -33,8 +36,15 @@ class OutOfTime(Exception):
 
 
 class _Interruption(BaseException):
-    def __init__(self, deadline: float = 0.0):
-        self.deadline = deadline
+    """Raised when `left` has come down to zero."""
+
+    def __init__(self, seconds: float | int = 0.0, processor: Callable[[], float] = time.thread_time):
+        self._processor, self._until = processor, processor() + seconds
+        self._wall_until = time.monotonic() + WALL * seconds
+
+    def left(self) -> float:
+        """Seconds for which the budget is certain to last."""
+        return min(self._until - self._processor(), self._wall_until - time.monotonic())
 
 
 def bounded[T](seconds: float | int, function: Callable[..., T], *args: Any) -> T:
@@ -50,7 +60,7 @@ def bounded[T](seconds: float | int, function: Callable[..., T], *args: Any) -> 
 
 
 def _by_signal(seconds: float | int, function: Callable, args: tuple) -> Any:
-    own = _Interruption(time.monotonic() + seconds)
+    own = _Interruption(seconds)
     foreign_left, foreign_every = signal.setitimer(signal.ITIMER_REAL, 0)
     began = time.monotonic()
     foreign_handler = signal.signal(signal.SIGALRM, _interrupt)
@@ -87,15 +97,16 @@ def _by_signal(seconds: float | int, function: Callable, args: tuple) -> Any:
 
 
 def _arm() -> None:
-    nearest = min(each.deadline for each in _open)
-    signal.setitimer(signal.ITIMER_REAL, max(nearest - time.monotonic(), 1e-3), _REPEAT)
+    nearest = min(each.left() for each in _open)
+    signal.setitimer(signal.ITIMER_REAL, max(nearest, 1e-3), _REPEAT)
 
 
 def _interrupt(number, frame) -> None:
-    now = time.monotonic()
     for each in _open:
-        if each.deadline <= now:
+        if each.left() <= 0:
             raise each
+    if _open:
+        _arm()
 
 
 def _by_watcher(seconds: float | int, function: Callable, args: tuple) -> Any:
@@ -103,17 +114,17 @@ def _by_watcher(seconds: float | int, function: Callable, args: tuple) -> Any:
     raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
     ended, turn = threading.Event(), threading.Lock()
 
+    own = _Interruption(seconds, _processor_clock())
+
     # A class of its own for each call, so that nested budgets tell their interruptions apart.
     class Own(_Interruption):
         pass
 
     def watch() -> None:
-        wait = seconds
-        while not ended.wait(wait):
+        while not ended.wait(max(own.left(), 1e-3) if own.left() > 0 else _REPEAT):
             with turn:
-                if not ended.is_set():
+                if not ended.is_set() and own.left() <= 0:
                     raise_in(thread, ctypes.py_object(Own))
-            wait = _REPEAT
 
     watcher = threading.Thread(target=watch, daemon=True)
     try:
@@ -125,6 +136,14 @@ def _by_watcher(seconds: float | int, function: Callable, args: tuple) -> Any:
     except Own:
         _end(ended, turn, raise_in, thread)
         raise OutOfTime(f"{getattr(function, '__name__', function)} took more than {seconds:g} s") from None
+
+
+def _processor_clock() -> Callable[[], float]:
+    """The calling thread's processor time, readable from another thread; the wall's where there is no such clock."""
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return time.monotonic
+    clock = time.pthread_getcpuclockid(threading.get_ident())
+    return lambda: time.clock_gettime(clock)
 
 
 def _end(ended, turn, raise_in, thread) -> None:

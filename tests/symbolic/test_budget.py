@@ -110,3 +110,19 @@ def test_interruption_inside_a_destructor_comes_again_without_noise(capsys):
     with pytest.raises(OutOfTime):
         bounded(0.05, body)
     assert "Interruption" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("run", [lambda f: f(), elsewhere], ids=["main", "other"])
+def test_a_second_is_one_of_the_thread_itself(run):
+    def waits_for_its_turn():
+        time.sleep(0.4)
+        return "done"
+
+    assert run(lambda: bounded(0.1, waits_for_its_turn)) == "done"
+
+
+def test_sleep_ends_by_the_wall_clock():
+    began = time.monotonic()
+    with pytest.raises(OutOfTime):
+        bounded(0.1, time.sleep, 30)
+    assert time.monotonic() - began < 5
