@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from symdsm.inference.priors import LearnedPrior as LearnedPrior
     from symdsm.inference.scores import LearnedScore as LearnedScore
     from symdsm.inference.scores import VectorScore as VectorScore
+    from symdsm.inference.site import fit_from_site as fit_from_site
+    from symdsm.inference.site import score_matching_site as score_matching_site
     from symdsm.inference.tempering import sample as sample
     from symdsm.inference.underdamped import UnderdampedLangevin as UnderdampedLangevin
     from symdsm.kernel import Kernel as Kernel
@@ -49,11 +51,13 @@ _HOME = {
     "VectorScore": "inference.scores",
     "diagnose": "diagnostics.diagnose",
     "fit": "learning.fit",
+    "fit_from_site": "inference.site",
     "geometric": "learning.levels",
     "load": "kernel",
     "noise_level": "inference.handlers",
     "potential_from_score": "inference.line_integral",
     "sample": "inference.tempering",
+    "score_matching_site": "inference.site",
     "uniform": "learning.levels",
 }
 

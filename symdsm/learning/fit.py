@@ -29,9 +29,9 @@ from symdsm.learning.protocols import KernelLike
 from symdsm.learning.scaling import measure
 from symdsm.learning.training import Settings, train
 
-__all__ = ["fit"]
+__all__ = ["EXAMPLES", "finished", "fit", "prepared"]
 
-_EXAMPLES = 1000
+EXAMPLES = 1000
 
 
 def _positive(**values):
@@ -80,24 +80,15 @@ def fit(
     `ParameterError`, `EnergyRequired`, `DerivationError`, and `FitError` (a loss that is not finite, a
     checkpoint of another run). A target of infinite variance gives a warning.
     """
-    params = dict(params or {})
     _positive(steps=steps, batch_size=batch_size, learning_rate=learning_rate, clip=clip)
     if not 0 <= validation < 1:
         raise ParameterError(given=f"validation={validation}", expected="a share in [0, 1)", fix="try 0.1")
-    checks.check_pair(net, objective, kernel)
-    checks.check_params(kernel, params, levels)
-    checks.check_validity(kernel, params, levels, unchecked)
-    clean = jnp.asarray(checks.check_data(data), dtype=float)
-    values = {name: jnp.asarray(value, clean.dtype) for name, value in params.items()}
-    level_name = None if kernel.level is None else kernel.level.name
-    noise = Noise(values, levels, level_name, kernel.event_ndim > 0, kernel.compile())
-    half = jnp.asarray(0.5, clean.dtype)
-    checks.check_event(net, jax.eval_shape(noise.sample, key, clean[0], half).shape)
     keys = jax.random.split(key, 5)
-    checks.check_support(noise, clean, keys[0])
-    affine = checks.affine_in_clean(noise, clean, keys[0])
-    checks.check_denoiser(net, affine)
-    potential = _start(net, noise, clean, keys[1], dual=objective == "dual")
+    clean = jnp.asarray(checks.check_data(data), dtype=float)
+    potential, affine = prepared(
+        net, clean, kernel, keys[:2], levels=levels, objective=objective, params=params, unchecked=unchecked
+    )
+    level_name = potential.noise.level_name
 
     held_out = round(validation * len(clean))
     order = jax.random.permutation(keys[2], len(clean))
@@ -110,16 +101,14 @@ def fit(
         keys[3],
         settings,
         level_at=lambda u: "the one level" if levels is None else f"{level_name}={float(levels.at(u)):.4g}",
-        identity=_identity(net, clean, kernel, key, levels, values, settings),
+        identity=_identity(net, clean, kernel, key, levels, potential.noise.params, settings),
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
         progress=progress,
     )
-    if objective == "dual":
-        potential = anchored(level_balanced(potential, clean, keys[4]), clean, keys[4])
     return Fit(
-        potential=potential,
-        examples=clean[order[:_EXAMPLES]],
+        potential=finished(potential, objective, clean, keys[4]),
+        examples=clean[order[:EXAMPLES]],
         kernel=kernel,
         objective=objective,
         history=history,
@@ -127,6 +116,40 @@ def fit(
         unchecked=unchecked,
         affine=affine,
     )
+
+
+def prepared(
+    net: eqx.Module,
+    clean: Array,
+    kernel: KernelLike,
+    keys: Array,
+    *,
+    levels: Levels | None,
+    objective: str,
+    params: Mapping[str, Any] | None,
+    unchecked: bool,
+) -> tuple[Potential, bool]:
+    """Check all against each other; (the untrained potential with its scales measured, affine as in `Fit`)."""
+    params = dict(params or {})
+    checks.check_pair(net, objective, kernel)
+    checks.check_params(kernel, params, levels)
+    checks.check_validity(kernel, params, levels, unchecked)
+    values = {name: jnp.asarray(value, clean.dtype) for name, value in params.items()}
+    level_name = None if kernel.level is None else kernel.level.name
+    noise = Noise(values, levels, level_name, kernel.event_ndim > 0, kernel.compile())
+    half = jnp.asarray(0.5, clean.dtype)
+    checks.check_event(net, jax.eval_shape(noise.sample, keys[0], clean[0], half).shape)
+    checks.check_support(noise, clean, keys[0])
+    affine = checks.affine_in_clean(noise, clean, keys[0])
+    checks.check_denoiser(net, affine)
+    return _start(net, noise, clean, keys[1], dual=objective == "dual"), affine
+
+
+def finished(potential: Potential, objective: str, clean: Array, key: PRNGKeyArray) -> Potential:
+    """The trained potential, normalised where the objective leaves one constant only."""
+    if objective != "dual":
+        return potential
+    return anchored(level_balanced(potential, clean, key), clean, key)
 
 
 def _start(net, noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool) -> Potential:
