@@ -1,0 +1,41 @@
+"""models/denoise_photo.py: as good as training on the clean picture, from noisy pixels alone."""
+
+import runpy
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from symdsm.runs import Run
+
+MODEL = Path(__file__).parents[1] / "models" / "denoise_photo.py"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return runpy.run_path(str(MODEL), run_name="denoise_photo")
+
+
+def test_counts_are_denoised_in_the_coordinate_of_constant_size(model):
+    """With y = z (u^2/4 - 3/8), the score in u of a density whose score in y is l: l z u/2 + 1/u."""
+    u, slope, z = np.array([3.0, 8.0, 15.0]), np.array([0.4, -2.0, 1.0]), 1 / model["PEAK"]
+    y = z * (u**2 / 4 - 3 / 8)
+    found = model["poisson"](u, slope * z * u / 2 + 1 / u)
+    np.testing.assert_allclose(found, (y + z / 2) * np.exp(z * slope), rtol=1e-5)
+
+
+def test_tiles_cover_the_picture_once(model):
+    picture = jnp.asarray(np.random.default_rng(0).normal(size=(64, 64)))
+    np.testing.assert_array_equal(model["tiled"](lambda tiles: tiles, picture), picture)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("noise", "gain", "gap"), [("gaussian", 5.0, 1.0), ("speckle", 5.0, 1.0)])
+def test_a_short_run(model, tmp_path, noise, gain, gap):
+    with Run(MODEL, tmp_path / "photo") as run:
+        model["main"](run, steps=250, noises=(noise,))
+    found = run.record[f"{noise}_psnr"]
+    assert found["self"] - found["noisy"] > gain
+    assert run.record[f"{noise}_gap"] < gap
+    assert (tmp_path / "photo" / "photo.png").stat().st_size > 50_000
