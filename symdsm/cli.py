@@ -1,6 +1,6 @@
 """The command line: derive, check, run, report.
 
-    symdsm derive "Normal(x, sigma)" --level sigma
+    symdsm derive "Normal(x, sigma)" --level sigma --proof gaussian.tex
     symdsm check "x*Gamma(L, 1/L) where x > 0"
     symdsm run models/digits.py --out runs/digits
     symdsm report runs/digits
@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from . import __version__
-from .errors import SymdsmError
+from .errors import ParameterError, RunError, SymdsmError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     derive.add_argument("expression", metavar="EXPR", help='the noisy value, such as "Normal(x, sigma)"')
     _declaration(derive)
     derive.add_argument("--write", metavar="FILE", help="write the JAX module to FILE")
+    derive.add_argument("--proof", metavar="FILE", help="write the proof that score matching is valid: .tex or .md")
     derive.set_defaults(command=_derive)
 
     check = commands.add_parser("check", help="say under which conditions score matching holds for a kernel")
@@ -83,6 +85,26 @@ def _derive(options: argparse.Namespace) -> None:
     if options.write:
         kernel.write(options.write)
         print(f"JAX module written to {options.write}")
+    if options.proof:
+        _write_proof(kernel, Path(options.proof))
+
+
+def _write_proof(kernel, path: Path) -> None:
+    formats = {".tex": "latex", ".md": "markdown"}
+    if path.suffix not in formats:
+        raise ParameterError(
+            given=f"--proof {path}", expected="a name that ends with .tex or .md", fix=f"--proof {path.stem}.tex"
+        )
+    text = kernel.proof(formats[path.suffix])
+    try:
+        path.write_text(text, encoding="ascii")
+    except OSError as error:
+        raise RunError(
+            given=f"{path}, which cannot be written: {error.strerror}",
+            expected="a file in a folder that exists",
+            fix="pass another path",
+        ) from error
+    print(f"Proof written to {path}")
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ from symdsm.arguments import (
 from symdsm.codegen.build import build_program, write_module
 from symdsm.codegen.program import Program
 from symdsm.describe import latex, one_line
-from symdsm.errors import DeclarationError
+from symdsm.errors import DeclarationError, ParameterError
 from symdsm.symbolic import constructors, derive
 from symdsm.symbolic.array_declaration import ArrayDeclaration
 from symdsm.symbolic.circular import from_circular_density
@@ -39,6 +39,7 @@ from symdsm.symbolic.information import fisher_information
 from symdsm.symbolic.meaning import outline, same
 from symdsm.symbolic.nodes import plain
 from symdsm.symbolic.product import ProductDeclaration, product
+from symdsm.symbolic.proof import proof as written_proof
 from symdsm.symbolic.regularity import Regularity, check_regularity
 from symdsm.symbolic.serialise import digest, dumps, loads
 from symdsm.symbolic.sources import replaced
@@ -279,6 +280,19 @@ class Kernel:
     def _note(self, text: str) -> None:
         if text not in self._regularity.notes:
             self._regularity = replace(self._regularity, notes=(*self._regularity.notes, text))
+
+    def proof(self, format: str = "latex") -> str:
+        """The equivalence J_ESM = J_DSM + C for this kernel, line by line, as a "latex" document or as "markdown".
+
+        Every condition stands at the line that uses it, and every equation was verified before it was printed; where
+        a condition fails, or is not known, the text says so and stops. Reference: Vincent, Neural Computation 23
+        (2011). Raises ParameterError for another format, DerivationError when an equation does not verify.
+        """
+        if format not in ("latex", "markdown"):
+            raise ParameterError(
+                given=f"format={format!r}", expected='"latex" or "markdown"', fix='pass format="markdown", say'
+            )
+        return getattr(written_proof(self._declaration, self.check()), format)()
 
     def compile(self) -> Program:
         """The generated JAX program, its score compared with autodiff of its own log density. Cached."""
