@@ -29,7 +29,7 @@ from symdsm.arguments import (
 from symdsm.codegen.build import build_program, write_module
 from symdsm.codegen.program import Program
 from symdsm.describe import latex, one_line
-from symdsm.errors import DeclarationError, ParameterError
+from symdsm.errors import DeclarationError
 from symdsm.symbolic import constructors, derive
 from symdsm.symbolic.array_declaration import ArrayDeclaration
 from symdsm.symbolic.circular import from_circular_density
@@ -282,17 +282,12 @@ class Kernel:
             self._regularity = replace(self._regularity, notes=(*self._regularity.notes, text))
 
     def proof(self, format: str = "latex") -> str:
-        """The equivalence J_ESM = J_DSM + C for this kernel, line by line, as a "latex" document or as "markdown".
+        """J_ESM = J_DSM + C for this kernel, line by line with its conditions, as a "latex" document or "markdown".
 
-        Every condition stands at the line that uses it, and every equation was verified before it was printed; where
-        a condition fails, or is not known, the text says so and stops. Reference: Vincent, Neural Computation 23
-        (2011). Raises ParameterError for another format, DerivationError when an equation does not verify.
+        Every equation was verified before it was printed; where a condition fails, or is not known, the text says so
+        and stops. Vincent, Neural Computation 23 (2011). Raises ParameterError, and DerivationError for a wrong step.
         """
-        if format not in ("latex", "markdown"):
-            raise ParameterError(
-                given=f"format={format!r}", expected='"latex" or "markdown"', fix='pass format="markdown", say'
-            )
-        return getattr(written_proof(self._declaration, self.check()), format)()
+        return written_proof(self._declaration, self.check()).text(format)
 
     def compile(self) -> Program:
         """The generated JAX program, its score compared with autodiff of its own log density. Cached."""

@@ -1,7 +1,8 @@
 """The written proof that denoising score matching is valid for one kernel.
 
     the kernel and its score          the two objectives and the claim     the proof, line by line
-    the Fisher information            the level score                      the objective in the noise
+    the Fisher information            the mean of the target               the level score
+    the denoiser                      the objective in the noise
 
 The general lines are in symbolic/proof_chain.py; each kind of declaration brings its own formulae and the numbers that
 verify them. Nothing is printed that was not verified, and a text whose conditions fail, or are not known, says where
@@ -12,7 +13,9 @@ from functools import singledispatch
 
 import sympy as sp
 
+from symdsm.errors import DerivationError
 from symdsm.symbolic.coupled import CoupledDeclaration
+from symdsm.symbolic.coupled_manifold import ManifoldDeclaration
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.findings import Regularity
 from symdsm.symbolic.product import ProductDeclaration
@@ -61,7 +64,8 @@ def _scalar_sections(subject: ScalarSubject, regularity: Regularity) -> tuple[tu
     sections = [subject.kernel_section(), statement(subject), chain]
     if proven:
         sections.append(subject.information_section(regularity))
-        sections += [s for s in (subject.level_section(regularity),) if s is not None]
+        more = subject.mean_section(regularity), subject.level_section(regularity), subject.denoiser_section()
+        sections += [s for s in more if s is not None]
         sections.append(objective_section(subject))
     return tuple(sections), proven
 
@@ -74,6 +78,15 @@ def _(declaration: CoupledDeclaration, regularity: Regularity) -> Document:
 @proof.register
 def _(declaration: VectorDeclaration, regularity: Regularity) -> Document:
     return VectorSubject(declaration, Writer({})).document(regularity)
+
+
+@proof.register
+def _(declaration: ManifoldDeclaration, regularity: Regularity) -> Document:
+    raise DerivationError(
+        given=f"a kernel on {declaration.support}, whose score is a tangent gradient",
+        expected="a kernel of one noisy value, of independent blocks, of a vector SDE or of arrays of real numbers",
+        fix="read kernel.check(): it gives each condition with its reason",
+    )
 
 
 @proof.register

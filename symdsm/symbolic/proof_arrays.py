@@ -19,7 +19,7 @@ from symdsm.symbolic.proof_tex import Writer
 __all__ = ["ArraySubject"]
 
 _STEP = 1e-5
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
 
 
 @dataclass

@@ -1,21 +1,22 @@
 r"""The proof's part about coupled kernels, in index notation for arrays of any size.
 
-The printed density and score are summed as they are written, on arrays of three entries or so, and the score is held
+The printed density and score are summed as they are written, on arrays of two entries or so, and the score is held
 against central differences of the log density.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 
+import mpmath
 import numpy as np
 import sympy as sp
 
 from symdsm.symbolic import derive
 from symdsm.symbolic.indexed import event_indices
+from symdsm.symbolic.indexed_numbers import example, number
 from symdsm.symbolic.proof_arrays import ArraySubject
 from symdsm.symbolic.proof_document import Section, Words
 from symdsm.symbolic.proof_steps import Step, definitions, display
-from symdsm.symbolic.proof_values import valued
 
 __all__ = ["CoupledSubject"]
 
@@ -34,55 +35,40 @@ class CoupledSubject(ArraySubject):
         return self.tex(clean.label if isinstance(clean, sp.IndexedBase) else clean)
 
     @cached_property
-    def _sizes(self) -> dict[str, int]:
-        return {s.name: 3 + k for k, s in enumerate(self.declaration.density.sizes)}
-
-    @cached_property
     def places(self) -> list:
-        """(y, x, parameters) of random numbers; matrices that must be positive definite are."""
-        return [self._random(np.random.default_rng(seed)) for seed in (1, 2)]
+        """(y, x, the other numbers) at random admissible values, the first size two."""
+        return [self._random(seed) for seed in (1, 2)]
 
-    def _random(self, rng):
+    def _random(self, seed: int):
         d = self.declaration.density
-        arrays = {}
-        for base, axes in d.shapes.items():
-            shape = tuple(int(sp.sympify(a).xreplace({s: sp.Integer(self._sizes[s.name]) for s in a.free_symbols}))
-                          for a in map(sp.sympify, axes))  # fmt: skip
-            value = rng.normal(size=shape)
-            if len(shape) == 2 and shape[0] == shape[1] and base not in (d.noisy, d.clean):
-                value = value @ value.T / shape[0] + np.eye(shape[0])
-            arrays[str(base)] = np.abs(value) + 0.5 if base.assumptions0.get("positive") else value
-        numbers = {s.name: abs(rng.normal()) + 0.8 for s in d.scalar_params}
-        y = arrays.pop(str(d.noisy))
-        x = arrays.pop(str(d.clean)) if isinstance(d.clean, sp.IndexedBase) else np.asarray(rng.normal())
-        return y, x, arrays | numbers | self._sizes
+        scalars, arrays = example(d, seed, 2)
+        scalars = {d.restore(s): v for s, v in scalars.items()}
+        y = np.asarray(arrays.pop(str(d.noisy.label)), dtype=float)
+        if isinstance(d.clean, sp.IndexedBase):
+            return y, np.asarray(arrays.pop(str(d.clean.label)), dtype=float), (scalars, arrays)
+        return y, np.asarray(float(scalars[self.declaration.clean])), (scalars, arrays)
 
-    def _given(self, y, x, given, **more) -> dict:
-        d = self.declaration.density
-        name = str(d.clean) if isinstance(d.clean, sp.IndexedBase) else d.clean.name
-        return given | {str(d.noisy): y, name: x} | more
-
-    @cached_property
-    def _log_density(self):
-        return valued(self.declaration.log_density)
+    def _number(self, expr, y, x, given, index=()) -> float:
+        d, (scalars, arrays) = self.declaration.density, given
+        arrays = arrays | {str(d.noisy.label): y}
+        if isinstance(d.clean, sp.IndexedBase):
+            arrays = arrays | {str(d.clean.label): x}
+        else:
+            scalars = scalars | {self.declaration.clean: mpmath.mpf(float(x))}
+        return float(number(expr, scalars | dict(index), arrays))
 
     def log_p(self, y, x, given) -> float:
-        return self._log_density(self._given(y, x, given))
+        return self._number(self.declaration.log_density, y, x, given)
 
     @cached_property
     def score(self) -> sp.Expr:
         """The score as it is printed, in the event's indices."""
         return derive.score(self.declaration)
 
-    @cached_property
-    def _entry_of_score(self):
-        return valued(self.score)
-
     def score_at(self, y, x, given) -> np.ndarray:
-        names = [s.name for s in event_indices(self.declaration.density)]
-        out = np.zeros(y.shape)
+        names, out = event_indices(self.declaration.density), np.zeros(y.shape)
         for index in np.ndindex(y.shape):
-            out[index] = self._entry_of_score(self._given(y, x, given, **dict(zip(names, index, strict=True))))
+            out[index] = self._number(self.score, y, x, given, zip(names, index, strict=True))
         return out
 
     def kernel_section(self) -> Section:

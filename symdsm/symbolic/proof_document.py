@@ -6,6 +6,7 @@ the check say, and is escaped. Displays are align* environments with a tag on th
 
 from dataclasses import dataclass, field
 
+from symdsm.errors import ParameterError
 from symdsm.symbolic.proof_tex import escaped
 
 __all__ = ["Display", "Document", "Items", "Raw", "Row", "Section", "Words"]
@@ -93,6 +94,14 @@ class Document:
     title: str
     sections: tuple[Section, ...] = field(default=())
     proven: bool = True
+
+    def text(self, format: str) -> str:
+        """The document as "latex" or as "markdown". Raises ParameterError for another format."""
+        if format not in ("latex", "markdown"):
+            raise ParameterError(
+                given=f"format={format!r}", expected='"latex" or "markdown"', fix='pass format="markdown", say'
+            )
+        return self.latex() if format == "latex" else self.markdown()
 
     def latex(self) -> str:
         """A document that compiles by itself."""

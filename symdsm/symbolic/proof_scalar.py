@@ -22,6 +22,7 @@ from symdsm.symbolic.proof_document import Raw, Section, Words
 from symdsm.symbolic.proof_numbers import Place, ScalarNumbers, network
 from symdsm.symbolic.proof_steps import Step, definitions, display, evaluated
 from symdsm.symbolic.proof_tex import LINE, Writer
+from symdsm.symbolic.tweedie import tweedie
 
 __all__ = ["ScalarSubject", "ELEMENTWISE"]
 
@@ -224,6 +225,53 @@ class ScalarSubject:
             doubt = rf"A weight that depends on ${self.x}$ itself would move the minimiser."
             blocks.append(Words(rf"With it, ${constant}$, and {weight}. {doubt}"))
         return Section(title, tuple(blocks))
+
+    def mean_section(self, regularity: Regularity) -> Section | None:
+        """E[score | x], the mean that makes the target a control variate."""
+        value = next((f.value for f in regularity.findings if f.row == "mean"), None)
+        if not isinstance(value, sp.Expr):
+            return None
+        n, mean = self.numbers, derive.readable(value)
+        printed = evaluated(mean, n.symbols)
+        masses = [(p, n.integral(p, lambda y: 1, lambda y, p=p: self.score_at(Place(p, y)))) for p in n.points]
+        pairs = [(m[1] / m[0], printed(*p.values())) for p, m in masses if m is not None]
+        if not pairs:
+            return None
+        left = rf"\mathbb{{E}}\bigl[\partial_{{{self.y}}} {self.law} \mid {self.x}\bigr]"
+        words = (
+            "By the fundamental theorem of calculus the target has a known mean, $p$ at the upper end of the support "
+            rf"less $p$ at the lower end. Less this mean, and times ${self.psi}({self.x})$, it is a control variate: added "
+            "to the loss it changes no mean, and for little noise it takes most of the variance away."
+        )
+        return Section(
+            "The mean of the target",
+            (Words(words), *self.formula("the mean of the score", left, mean, lambda: pairs, LINE - 6)),
+        )
+
+    def denoiser_section(self) -> Section | None:
+        """The posterior mean that the marginal score gives (generalised Tweedie)."""
+        found = tweedie(self.declaration)
+        if not found.denoises:
+            return Section("The denoiser", (Words("The marginal score gives no denoiser: ", Raw(found.reason), "."),))
+        d, n = self.declaration, self.numbers
+        mean, statistic = derive.readable(found.mean), derive.readable(found.statistic)
+        value = evaluated(mean, [d.noisy, found.score, *n.symbols])
+        of_x = evaluated(statistic, n.symbols)
+
+        def sides():
+            for place, other, share in self._pairs():
+                weights = self._posterior(place, other, share)
+                exact = sum(w * of_x(*p.given.values()) for w, p in zip(weights, (place, other), strict=True))
+                yield exact, value(place.y, self._mean_score(place, other, share), *place.given.values())
+
+        score = self.tex(found.score)
+        words = (
+            rf"The score is an affine function of ${self.tex(statistic)}$, so the mean of the lines above, "
+            rf"${score} = \partial_{{{self.y}}} \log {self.q}({self.y})$, gives its posterior mean whatever the prior "
+            "(generalised Tweedie):"
+        )
+        left = rf"\mathbb{{E}}\bigl[{self.tex(statistic)} \mid {self.y}\bigr]"
+        return Section("The denoiser", (Words(words), *self.formula("the denoiser", left, mean, sides)))
 
     def _squares_by_quadrature(self):
         d = self.declaration

@@ -22,7 +22,7 @@ from symdsm.symbolic.indexed_nodes import LogDet, Solve
 
 __all__ = ["LINE", "Writer", "escaped", "width"]
 
-LINE = 44  # glyphs of a line beside a left-hand side, on article's default page
+LINE = 44.0  # glyphs of a line beside a left-hand side, on article's default page
 _GREEK = {"lam": r"\lambda", "eps": r"\varepsilon", "lamda": r"\lambda"}
 _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _SPECIAL |= {c: f"\\{c}" for c in "{}_$&%#"} | {"<": "$<$", ">": "$>$", "|": "$|$", "*": "$*$"}

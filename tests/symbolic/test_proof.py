@@ -41,8 +41,8 @@ def von_mises():
 
 
 def coupled(declare):
-    log_density, noisy, clean, level = declare(sp.Symbol("sigma", positive=True))
-    return from_coupled(log_density, noisy, clean, None, level, True)
+    log_density, noisy, clean, level, support = declare(sp.Symbol("sigma", positive=True))
+    return from_coupled(log_density, noisy, clean, support, level, True)
 
 
 KERNELS = {
@@ -51,10 +51,10 @@ KERNELS = {
     "log speckle": lambda: change(families.speckle(), sp.log),
     "von Mises": von_mises,
     "Rayleigh": lambda: from_random(positive * st.Rayleigh("e", 1), positive),
-    "unnormalised": lambda: from_density(-((y - x) ** 4) - sp.cosh(y - x), y, x, log=True),
+    "unnormalised": lambda: from_density(-a * (y - x) ** 4 - sp.cosh(y - x), y, x, log=True),
     "additive gamma": lambda: from_random(x + st.Gamma("e", a, 1), x),
     "mixture": lambda: mixture(((normal(), 1 / (1 + w)), (from_random(st.Laplace("y", x, s), x, s), w / (1 + w)))),
-    "product": lambda: product({"speed": families.laplace(), "the_angle": normal()}, ()),
+    "product": lambda: product({"speed": families.laplace(), "the_angle": families.gaussian()}, ()),
     "precision": lambda: coupled(families_coupled.multivariate_normal_precision),
     "random walk": lambda: coupled(families_coupled.random_walk),
 }
@@ -121,13 +121,18 @@ def assert_is_latex(text):
         assert "$" not in block and "\n\n" not in block
         for line in re.sub(r"\\begin\{cases\}.*?\\end\{cases\}", "", block, flags=re.S).split("\\\\\n"):
             assert len(re.findall(r"(?<!\\)&", line)) == 1, line
-            assert line.count(r"\left") - line.count(r"\leq") == line.count(r"\right"), line
+            assert line.count(r"\left") == line.count(r"\right"), line
     outside = re.sub(r"\\begin\{align\*\}.*?\\end\{align\*\}|\$[^$]*\$", "", text, flags=re.S)
     body = outside.split(r"\maketitle")[1]
     assert not re.search(r"(?<!\\)[_^&#%]", body)
 
 
-@pytest.mark.parametrize("name", KERNELS)
+CHEAP = ("Rayleigh", "random walk")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in CHEAP else pytest.param(name, marks=pytest.mark.slow) for name in KERNELS]
+)
 def test_each_kind_of_kernel_has_a_document_that_latex_reads(name):
     document = document_of(name)
     assert document.proven
@@ -136,6 +141,7 @@ def test_each_kind_of_kernel_has_a_document_that_latex_reads(name):
     assert document.markdown().startswith("# Denoising score matching")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -234,5 +240,5 @@ def test_a_planted_wrong_line_is_refused(monkeypatch):
 def test_a_planted_wrong_coupled_score_is_refused(monkeypatch):
     declaration = coupled(families_coupled.random_walk)
     monkeypatch.setattr(derive, "score", lambda d: -RIGHT_SCORE(d))
-    with pytest.raises(DerivationError, match="the score"):
+    with pytest.raises(DerivationError, match="whose two sides are"):
         proof(declaration, check_regularity(declaration))
