@@ -178,7 +178,7 @@ class KernelDistribution(Distribution):
         """The kernel's support; the whole line where its ends depend on x or a parameter."""
         return self._support
 
-    def log_prob(self, value: Array) -> Array:
+    def log_prob(self, value: ArrayLike) -> Array:
         """log p(value | x; params), shape (*batch); -inf outside the support."""
         program, shape = self.kernel.compile(), jnp.shape(value)
         try:
