@@ -17,8 +17,11 @@ from symdsm.symbolic.information import fisher_information
 __all__ = ["fisher_lines"]
 
 
-def fisher_lines(declaration, doprint, params) -> tuple[list[str], str]:
-    """Lines and the text of E[score^2 | x], of the common shape of x and the parameters."""
+def fisher_lines(declaration, doprint, params) -> tuple[list[str], str, list[sp.Basic]]:
+    """Lines and the text of E[score^2 | x], of the common shape of x and the parameters; what it is computed from.
+
+    A symbol that is not in each of the last is one that the value does not show to be NaN.
+    """
     information = fisher_information(declaration)
     if information.expr is not None:
         try:
@@ -34,11 +37,12 @@ def _closed_form(information, doprint, names):
         f"dtype = jnp.result_type({', '.join([*names, '0.0'])})",
     ]
     if information.condition == sp.false:
-        return lines, "jnp.full(shape, jnp.inf, dtype)"
-    value = doprint(stabilise(information.expr))
+        return lines, "jnp.full(shape, jnp.inf, dtype)", [sp.S.Zero]
+    value, shown = doprint(stabilise(information.expr)), [information.expr]
     if information.condition != sp.true:
+        shown.append(sp.Add(*information.condition.free_symbols))
         value = f"jnp.where({doprint(complement(information.condition))}, jnp.inf, {value})"
-    return [*lines, f"value = {value}"], "jnp.broadcast_to(jnp.asarray(value, dtype), shape)"
+    return [*lines, f"value = {value}"], "jnp.broadcast_to(jnp.asarray(value, dtype), shape)", shown
 
 
 def _by_quadrature(declaration, doprint, names):
@@ -60,4 +64,4 @@ def _by_quadrature(declaration, doprint, names):
     own += ["", f"def score_of({variable}):", *(f"    {line}" for line in shared), f"    return {value}", ""]
     call = f"special.mean_square(log_density, score_of, {doprint(low)}, {doprint(high)}, {doprint(start)})"
     lines = function_lines("information", names, own, call)
-    return lines, f"special.entrywise({', '.join(['information', *names])})"
+    return lines, f"special.entrywise({', '.join(['information', *names])})", [sp.S.Zero]

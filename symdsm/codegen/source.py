@@ -241,7 +241,8 @@ class _Emitter:
 
     def fisher(self) -> str:
         arguments = f"x: jax.Array, /{self.keywords}"
-        lines, value = fisher_lines(self.declaration, self._print, self.params)
+        lines, value, shown = fisher_lines(self.declaration, self._print, self.params)
+        _, value = self._checked(value, shown)
         doc = "Fisher information E[score**2 | x]."
         return self._function("fisher", arguments, doc, [*self._guards(), *lines], value)
 
