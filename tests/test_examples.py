@@ -18,7 +18,11 @@ SAYS = {
         "4 coordinates: [ 1.  2.  2. -5.]",
         "use a noise whose density vanishes at the edge",
     ],
-    "06_fit_inside_svi": ["truth 0.75", "latents from the learned prior:   0.7", "latents from the learned prior:   0.0"],
+    "06_fit_inside_svi": [
+        "truth 0.75",
+        "latents from the learned prior:   0.7",
+        "latents from the learned prior:   0.0",
+    ],
     "07_score_only": ["a VectorScore for MALA", "curl 0.2", "exact: 1, 0.5"],
 }
 

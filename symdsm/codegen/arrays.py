@@ -34,6 +34,7 @@ __all__ = [
     "emit_without_noise",
     "name_of",
     "signature",
+    "symbolic_shapes",
 ]
 
 
@@ -45,6 +46,11 @@ def emit_log_prob(d: IndexedDensity) -> str:
 def signature(d: IndexedDensity) -> dict[str, str]:
     """Core dimensions of y, x and the parameters, in the order of the arguments, for `jnp.vectorize`."""
     return Writer(d).signature()
+
+
+def symbolic_shapes(d: IndexedDensity) -> dict[str, tuple]:
+    """The lengths of the axes of y, x and the parameters, in the order of the arguments."""
+    return Writer(d).shapes()
 
 
 def emit_derivative(d: IndexedDensity, symbol: sp.Symbol) -> str:

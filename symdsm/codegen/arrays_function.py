@@ -49,13 +49,17 @@ class Writer:
             plain = size_text(length)
             return words.setdefault(plain, plain if plain.isidentifier() else f"size{len(words)}")
 
+        return {name: f"({','.join(map(dimension, shape))})" for name, shape in self.shapes().items()}
+
+    def shapes(self) -> dict[str, tuple]:
+        """The symbolic shape of each argument, in the order of the arguments."""
         symbols = {self.names[b]: b for b in (self.d.noisy, self.d.clean, *self.d.array_params, *self.d.scalar_params)}
         order = [self.names[self.d.noisy], self.names[self.d.clean], *self.parameters]
         shapes = {name: self.d.shapes.get(symbols[name], ()) for name in order}
         for b in self.d.array_params:
             if not self.d.shapes[b]:
                 shapes[self.names[b]] = (sp.Symbol(f"{self.names[b]}_side"),) * 2
-        return {name: f"({','.join(map(dimension, shape))})" for name, shape in shapes.items()}
+        return shapes
 
     def _is_unused(self, line, later):
         """A size that is read and never used."""

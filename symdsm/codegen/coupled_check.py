@@ -7,11 +7,10 @@ that log_prob misses.
 Every axis gets its size from one table (n = 5, m = 6, ...), matrices that must be positive definite are drawn so.
 """
 
-import re
-
 import jax
 import jax.numpy as jnp
 import numpy as np
+import sympy as sp
 
 from symdsm.codegen import arrays
 from symdsm.codegen.program import Program, compare_scores
@@ -75,17 +74,20 @@ def _tangent(manifold: str, y, slope):
 
 
 def example(declaration, rng) -> tuple[np.ndarray, np.ndarray | float, dict]:
-    """One event, its clean value and parameters of fitting shapes."""
+    """One event, its clean value and parameters of fitting shapes; square matrices have a positive diagonal."""
     d = declaration.density
-    sizes: dict[str, int] = {}
+    shapes = arrays.symbolic_shapes(d)
+    sizes = {s: 5 + k for k, s in enumerate(_symbols(shapes))}
     definite = {str(b) for b in d.positive_definite}
     positive = {str(b) for b in d.shapes if b.assumptions0.get("positive")}
     out = []
-    for name, axes in arrays.signature(d).items():
-        shape = tuple(_size(a, sizes) for a in axes.strip("()").split(",") if a)
+    for name, lengths in shapes.items():
+        shape = tuple(int(sp.sympify(length).xreplace(sizes)) for length in lengths)
         value = rng.normal(size=shape)
         if name in definite:
             value = value @ value.T / shape[0] + np.eye(shape[0])
+        elif len(shape) == 2 and len(set(shape)) == 1:
+            np.fill_diagonal(value, np.abs(np.diag(value)) + 0.5)
         if name in positive:
             value = np.abs(value) + 0.1
         out.append((name, value if shape else float(abs(value)) + 0.5))
@@ -93,7 +95,7 @@ def example(declaration, rng) -> tuple[np.ndarray, np.ndarray | float, dict]:
     return y, x, dict(rest)
 
 
-def _size(axis: str, sizes: dict[str, int]) -> int:
-    if re.fullmatch(r"\d+", axis):
-        return int(axis)
-    return sizes.setdefault(axis, 5 + len(sizes))
+def _symbols(shapes: dict) -> list[sp.Symbol]:
+    """The sizes that occur, in the order of the arguments."""
+    found = [s for lengths in shapes.values() for e in lengths for s in sorted(sp.sympify(e).free_symbols, key=str)]
+    return list(dict.fromkeys(found))

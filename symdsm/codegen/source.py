@@ -236,7 +236,8 @@ class _Emitter:
             cumulative += weight
             steps.append(f"y = jnp.where(u < {JaxPrinter(self.names)._at(cumulative, 4)}, {calls[k]}, y)")
         lines += steps[:0:-1]
-        _, value = self._checked(steps[0].removeprefix("y = "), [])
+        maps = [part.noise.map.free_symbols if part.noise is not None else set() for part, _ in parts]
+        _, value = self._checked(steps[0].removeprefix("y = "), [sp.Add(*set.intersection(*maps))])
         return [*functions, self._function(name, arguments, doc, lines, value)]
 
     def fisher(self) -> str:

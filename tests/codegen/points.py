@@ -58,7 +58,7 @@ def point(name):
         parts = {n: probes(block, 1, seed=4)[0] for n, block in declaration.blocks}
         x = {n: jnp.full(ROW, values[dict(declaration.blocks)[n].clean]) for n, values in parts.items()}
         params = {s.name: jnp.asarray(1.1 if s.is_positive else 0.3) for s in declaration.params}
-    elif isinstance(declaration.clean, sp.MatrixBase):
+    elif hasattr(declaration, "noisy_symbols"):
         params = {s.name: jnp.asarray(0.9 if s.is_positive else 0.3) for s in declaration.params}
         x = jnp.asarray([0.4, -0.7, 1.2])
     else:
