@@ -29,7 +29,9 @@ from benchmarks.handwritten import SCORES
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 RIVALS = ("hand", "grad", "numpyro", "sympy")
-SLICE = 0.004  # seconds that one repetition of one contestant lasts, at least one call
+SLICE = (
+    0.0005  # seconds that one repetition of one contestant lasts, at least one call: short ones are rarely interrupted
+)
 
 
 @dataclass
@@ -140,11 +142,12 @@ def inaccurate(functions, executables, args):
     """The contestants whose float32 values are not those of the generated score in float64, or not finite."""
     with jax.enable_x64(True):
         exact = np.asarray(functions["ours"](*jax.tree.map(lambda a: jnp.asarray(np.asarray(a), jnp.float64), args)))
-    size = 1e-3 * np.max(np.abs(exact)) + np.abs(exact)
+    known = np.isfinite(exact)
+    size = 1e-3 * np.max(np.abs(exact[known])) + np.abs(exact)
     wrong = set()
     for name, f in executables.items():
         error = np.abs(np.asarray(f(*args), float) - exact) / size
-        if not np.max(error) < 0.01:
+        if not np.max(error[known]) < 0.01:
             wrong.add(name)
     return wrong
 
@@ -197,7 +200,7 @@ def main(argv=None) -> int:
     known = {case.name: case for case in CASES}
     parser.add_argument("--kernels", nargs="+", choices=sorted(known), default=list(known), metavar="NAME")
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES, metavar="N")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=60)
     options = parser.parse_args(argv)
     print(f"{'':30}{'size':>9}{'ours/us':>11}" + "".join(f"{r:>8} " for r in RIVALS) + f"{'compile':>9}")
     rows = []

@@ -15,7 +15,8 @@ sigma is the logistic function.
 
 import sympy as sp
 
-from symdsm.symbolic.nodes import Expm1, Log1p, LogAbs, Sigmoid, Softmax, Softplus
+from symdsm.codegen.stabilise import whole_powers
+from symdsm.symbolic.nodes import Expm1, Log1p, LogAbs, Sigmoid, Softmax, Softplus, Square
 
 __all__ = ["shorten"]
 
@@ -75,7 +76,19 @@ def _softmax(expr: sp.Expr) -> sp.Expr:
     k, *args = expr.args
     if len(args) != 2 or expr.has(sp.Piecewise):  # a part may be empty, minus infinity: then softmax guards
         return expr
-    return _walk(Sigmoid(sp.expand_mul(args[int(k)] - args[1 - int(k)])))
+    return _walk(Sigmoid(_one_square(args[int(k)] - args[1 - int(k)])))
+
+
+def _one_square(expr: sp.Expr) -> sp.Expr:
+    """a Square(r/s) - b Square(r/t) -> (a/s^2 - b/t^2) r^2: where both overflow their difference has a sign."""
+    sums = {f for node in expr.atoms(Square) for f in sp.Mul.make_args(node.args[0]) if f.is_Add}
+    marks = {f: sp.Dummy(positive=True) for f in sorted(sums, key=sp.default_sort_key)}
+    spread = expr.xreplace(marks).replace(Square, lambda u: u**2)
+    for f, mark in marks.items():
+        if expr.xreplace({f: mark}).xreplace({f: sp.S.Zero}).has(f):
+            return expr
+        spread = sp.collect(spread, mark**2).xreplace({mark: f})
+    return spread
 
 
 def _sign(expr: sp.Expr) -> sp.Expr:
@@ -100,7 +113,7 @@ def _product(expr: sp.Expr) -> sp.Expr:
             for c in expr.args:
                 if c.is_Symbol and 1 / c in ratio.args:
                     return expr / c / factor * (c * ratio - c)
-    return expr
+    return whole_powers(expr)
 
 
 def _sum(expr: sp.Expr) -> sp.Expr:

@@ -1,6 +1,9 @@
 """Rewriting for code: the same numbers with fewer roundings.
 
-    log(1 + u) -> Log1p(u)        exp(u) - 1 -> Expm1(u)
+    log(1 + u) -> Log1p(u)        exp(u) - 1 -> Expm1(u)        log(1 + u^2) -> Log1pSquare(u)
+    sqrt(c^2 + u^2) -> Hypot(c, u)
+    a^2 b^2/c^2 -> Square(a b/c), because c^2 leaves the range of float32 before the ratio does; other powers likewise
+    log(a/(b c)) -> log(a/b) - log c, because b c leaves that range as well
     a log v - v - log Gamma(a) and ratios of gamma functions -> codegen/stirling.py
     a long sum of numbers -> its value
     log(...) inside a declared log density -> the stable nodes of symbolic/logs.py
@@ -17,9 +20,9 @@ import sympy as sp
 
 from symdsm.codegen.stirling import stirling
 from symdsm.symbolic.logs import stable_logs
-from symdsm.symbolic.nodes import AbsPower, Expm1, Log1p, LogAbs, LogBesselI, LogBesselIe
+from symdsm.symbolic.nodes import AbsPower, Expm1, Hypot, Log1p, Log1pSquare, LogAbs, LogBesselI, LogBesselIe, Square
 
-__all__ = ["stabilise"]
+__all__ = ["stabilise", "whole_powers"]
 
 
 def stabilise(expr: sp.Expr) -> sp.Expr:
@@ -45,12 +48,79 @@ def _walk(expr: sp.Basic) -> sp.Basic:
     if isinstance(expr, sp.log) and expr.args[0].is_Add:
         one, rest = expr.args[0].as_coeff_Add()
         if one is sp.S.One:
-            return Log1p(rest)
+            root = _root(rest)
+            return Log1p(rest) if root is None else Log1pSquare(root)
+    if isinstance(expr, Log1p) and _root(expr.args[0]) is not None:
+        return Log1pSquare(_root(expr.args[0]))
+    if isinstance(expr, (sp.log, LogAbs)) and len(expr.args[0].free_symbols) > 2:
+        return _few_factors(expr)
     if expr.is_Mul:
-        return sp.Mul(*[_one_log(a) for a in expr.args])
+        return whole_powers(sp.Mul(*[_one_log(a) for a in expr.args]))
+    if expr.is_Pow and expr.exp in (sp.S.Half, -sp.S.Half) and expr.base.is_Add:
+        return _hypot(expr)
     if expr.is_Pow and not expr.exp.is_number and expr.base.has(sp.Abs):
         return _abs_power(expr)
     return _expm1(_fold(_wave(expr))) if expr.is_Add else expr
+
+
+def _few_factors(expr: sp.Expr) -> sp.Expr:
+    """The logarithm of a product of more than two factors, one of them by one, the first two together."""
+    factors = [f for f in sp.Mul.make_args(expr.args[0]) if not f.is_number]
+    if len(factors) < 3:
+        return expr
+    logs = [f.exp * expr.func(f.base) if f.is_Pow and f.exp in (1, -1) else expr.func(f) for f in factors[2:]]
+    return expr.func(expr.args[0] / sp.Mul(*factors[2:])) + sp.Add(*logs)
+
+
+def _root(expr: sp.Expr) -> sp.Expr | None:
+    """u with u^2 = expr, for a product of squares and positive factors that holds a square."""
+    squares, others = _squares(expr)
+    if not squares or not all(f.is_positive for f in others):
+        return None
+    return sp.Mul(*squares, *(sp.sqrt(f) for f in others))
+
+
+def _hypot(expr: sp.Pow) -> sp.Expr:
+    """sqrt(c^2 + u^2) of a positive c and a square u^2; its inverse likewise."""
+    if len(expr.base.args) == 2:
+        for constant, square in (expr.base.args, expr.base.args[::-1]):
+            c, u = sp.sqrt(constant), _root(square)
+            if constant.is_positive and u is not None:
+                return Hypot(c, u) ** (2 * expr.exp)
+    return expr
+
+
+def whole_powers(expr: sp.Expr) -> sp.Expr:
+    """a^n b^n/c^n -> (a b/c)^n in a product, by squaring, so that no power is larger than the whole."""
+    groups, others = {}, []
+    for factor in sp.Mul.make_args(expr):
+        n = abs(factor.exp) if factor.is_Pow and factor.exp.is_Integer else 1
+        if n > 1:
+            groups.setdefault(n, []).append(factor.base ** sp.sign(factor.exp))
+        else:
+            others.append(factor)
+    if all(len(bases) == 1 for bases in groups.values()):
+        return expr
+    return sp.Mul(*others, *(_power(sp.Mul(*bases), n) for n, bases in groups.items()))
+
+
+def _power(u: sp.Expr, n: sp.Integer) -> sp.Expr:
+    if n == 1 or u.is_Atom:
+        return u**n
+    return Square(_power(u, n / 2)) if n % 2 == 0 else u * _power(u, n - 1)
+
+
+def _squares(expr: sp.Expr) -> tuple[list, list]:
+    """The roots of the squared factors of a product, and its other factors."""
+    squares, others = [], []
+    for factor in sp.Mul.make_args(expr):
+        if isinstance(factor, Square):
+            squares.append(factor.args[0])
+        elif factor.is_Pow and factor.exp in (2, -2):
+            squares.append(factor.base ** (factor.exp / 2))
+        else:
+            others.append(factor)
+    return squares, others
 
 
 def _one_log(expr: sp.Expr) -> sp.Expr:
@@ -61,7 +131,8 @@ def _one_log(expr: sp.Expr) -> sp.Expr:
     plus = sp.Add(*[a for a in expr.args if a is not minus])
     if minus is None or not isinstance(plus, (sp.log, LogAbs)) or plus.args[0].is_number:
         return expr
-    return plus.func(plus.args[0] / (-minus).args[0])
+    ratio = plus.args[0] / (-minus).args[0]
+    return plus.func(ratio) if len(ratio.free_symbols) <= 2 else expr
 
 
 def _abs_power(expr: sp.Pow) -> sp.Expr:

@@ -77,6 +77,20 @@ def abs_power(u, b):
     return jnp.abs(u) ** b
 
 
+@differentiable(lambda out, u: 2.0 * hump(u))
+def log1p_square(u):
+    """log(1 + u**2), also where the square overflows."""
+    u = jnp.abs(u)
+    near = jnp.minimum(u, 1e9)
+    return jnp.where(u > 1e9, 2.0 * jnp.log(u), jnp.log1p(near * near))
+
+
+@differentiable(lambda out, u: (2.0 / (1.0 + u * u) - 1.0) / (1.0 + u * u))
+def hump(u):
+    """u/(1 + u**2), also where the square overflows."""
+    return 1.0 / (u + 1.0 / u)
+
+
 def lse(*args):
     """log(exp a + exp b + ..); minus infinity, with gradient zero, when all arguments are."""
     top = _finite_maximum(args)
