@@ -4,7 +4,8 @@ log p(y | x) is one number for the whole event; the score has the event's shape.
 the size rules are in symbolic/indexed.py. What is decided here:
 
     level       the level score includes the normaliser: by the scale rule, d log Z/ds = n/s for y = centre + s u
-    normalised  a Gaussian in its own normaliser; otherwise not known, and log_prob is the density as it was given
+    normalised  where the mass is one in numbers (symbolic/coupled_mass.py) and the level keeps it so; otherwise not
+                known, and log_prob is the density as it was given
     validity    the support is the whole space or a fixed interval for each entry (log p is -inf outside);
                 a quadratic log density has a score with finite second moments
 
@@ -19,6 +20,7 @@ from symdsm.errors import DeclarationError, DerivationError
 from symdsm.symbolic import indexed
 from symdsm.symbolic.array_declaration import ArrayDeclaration, own_level
 from symdsm.symbolic.coupled_manifold import from_manifold
+from symdsm.symbolic.coupled_mass import has_mass_one
 from symdsm.symbolic.derive import level_score, require_level_score, score
 from symdsm.symbolic.indexed_gaussian import is_quadratic, log_normaliser_derivative
 from symdsm.symbolic.manifolds import Manifold
@@ -70,8 +72,8 @@ def from_coupled(f, noisy, clean, support, level, log: bool) -> ArrayDeclaration
         )
     density = indexed.declare(log_density, noisy, clean, positive=entries.inf.is_nonnegative)
     own = own_level(density, level)
-    settled = own is not None and entries == sp.S.Reals and log_normaliser_derivative(density, own) == 0
-    return CoupledDeclaration(density, own, source, True if settled else None, entries)
+    settled = entries == sp.S.Reals and (own is None or log_normaliser_derivative(density, own) == 0)
+    return CoupledDeclaration(density, own, source, True if settled and has_mass_one(density) else None, entries)
 
 
 def _is_fixed_interval(support) -> bool:

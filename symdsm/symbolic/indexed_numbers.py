@@ -33,6 +33,8 @@ def example(d, seed: int, size: int = 3) -> tuple[dict, dict]:
         draws = [value_for(sp.Symbol("_", real=True, **_sign(base)), rng) for _ in range(math.prod(shape))]
         value = np.array([mpmath.mpf(v) for v in draws], dtype=object).reshape(shape)
         definite = base in d.positive_definite
+        if len(shape) == 2:  # a triangular matrix with a positive diagonal, should it be one
+            np.fill_diagonal(value, abs(value.diagonal()))
         arrays[str(base.label)] = value @ value.T / shape[0] + np.eye(shape[0], dtype=int) if definite else value
     return scalars, arrays
 
