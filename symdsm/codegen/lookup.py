@@ -12,6 +12,8 @@ checked when this file is imported: every target must exist.
 import jax.numpy as jnp
 import jax.scipy.special as jsp
 import sympy as sp
+from sympy.functions import udivisor_sigma
+from sympy.functions.elementary.miscellaneous import Rem
 
 from symdsm.codegen import special
 from symdsm.errors import CodegenError
@@ -32,6 +34,7 @@ _ELEMENTARY = {
     sp.ceiling: "jnp.ceil",
     sp.frac: "special.frac",
     sp.Mod: "jnp.mod",
+    Rem: "jnp.fmod",
     sp.Heaviside: "jnp.heaviside",
     sp.sin: "jnp.sin",
     sp.cos: "jnp.cos",
@@ -194,7 +197,41 @@ NEAREST: dict[type, str] = {
     sp.subfactorial: "gamma and uppergamma",
     sp.harmonic: "digamma: harmonic(n) = digamma(n+1) + EulerGamma",
     sp.multigamma: "a sum of loggamma",
+    sp.airyaiprime: "besselk of order 2/3 (airyaiprime(z).rewrite(besselk) for positive z)",
+    sp.airybiprime: "besseli of order 2/3 (airybiprime(z).rewrite(besseli) for positive z)",
+    sp.hn1: "sin and cos: spherical Bessel functions of whole order are elementary (expand_func)",
+    sp.hn2: "sin and cos: spherical Bessel functions of whole order are elementary (expand_func)",
+    sp.marcumq: "the density of the law itself: the Rice law has besseli(0, x) where its distribution has marcumq",
+    sp.appellf1: "a Sum",
+    sp.riemann_xi: "zeta and gamma",
+    sp.stieltjes: "EulerGamma for stieltjes(0), else a number",
+    sp.KroneckerDelta: "Piecewise((1, Eq(i, j)), (0, True)), or index notation",
+    sp.LeviCivita: "Piecewise, or index notation",
+    sp.adjoint: "index notation for matrices",
+    sp.transpose: "index notation for matrices",
+    sp.exp_polar: "exp of a real expression",
+    sp.periodic_argument: "atan2 of real expressions",
+    sp.polar_lift: "a real expression; give the symbols real=True",
+    sp.principal_branch: "a real expression; give the symbols real=True",
 }
+
+_POLYNOMIALS = (
+    sp.assoc_laguerre, sp.assoc_legendre, sp.chebyshevt, sp.chebyshevt_root, sp.chebyshevu, sp.chebyshevu_root,
+    sp.gegenbauer, sp.hermite, sp.hermite_prob, sp.jacobi, sp.laguerre, sp.legendre, sp.Ynm, sp.Znm,
+)  # fmt: skip
+_COUNTING = (
+    sp.andre, sp.bell, sp.bernoulli, sp.carmichael, sp.catalan, sp.divisor_sigma, sp.euler, sp.fibonacci, sp.genocchi,
+    sp.harmonic, sp.jacobi_symbol, sp.kronecker_symbol, sp.legendre_symbol, sp.lucas, sp.mobius, sp.motzkin,
+    sp.partition, sp.primenu, sp.primeomega, sp.primepi, sp.reduced_totient, sp.totient, sp.tribonacci, udivisor_sigma,
+
+)  # fmt: skip
+_MATHIEU = (sp.mathieus, sp.mathieuc, sp.mathieusprime, sp.mathieucprime)
+for _family, _advice in (
+    (_POLYNOMIALS, "the polynomial itself: with a number for its degree SymPy writes it out"),
+    (_COUNTING, "a number: it counts, and is no function of a real variable"),
+    (_MATHIEU, "sin and cos"),
+):
+    NEAREST |= {f: NEAREST.get(f, _advice) for f in _family}
 
 
 def refuse(expr) -> CodegenError:
