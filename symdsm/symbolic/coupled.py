@@ -22,10 +22,12 @@ from symdsm.symbolic.array_declaration import ArrayDeclaration, own_level
 from symdsm.symbolic.coupled_manifold import from_manifold
 from symdsm.symbolic.coupled_mass import has_mass_one
 from symdsm.symbolic.derive import level_score, require_level_score, score
-from symdsm.symbolic.indexed_gaussian import is_quadratic, log_normaliser_derivative
+from symdsm.symbolic.indexed_gaussian import fisher_trace, log_normaliser_derivative
+from symdsm.symbolic.indexed_nodes import Mask
+from symdsm.symbolic.information import Information, derived_information
 from symdsm.symbolic.manifolds import Manifold
-from symdsm.symbolic.regularity import Finding, Regularity, check_regularity
-from symdsm.symbolic.regularity_manifolds import pieces
+from symdsm.symbolic.regularity import Regularity, check_regularity
+from symdsm.symbolic.regularity_coupled import check_coupled
 
 __all__ = ["CoupledDeclaration", "from_coupled"]
 
@@ -113,17 +115,32 @@ def _(declaration: CoupledDeclaration) -> None:
 
 @check_regularity.register
 def _(declaration: CoupledDeclaration) -> Regularity:
-    jumps = pieces(declaration)
-    if is_quadratic(declaration.density):
-        variance = Finding("variance", "proven", sp.true, "a Gaussian score has finite second moments")
-    else:
-        variance = Finding("variance", "unknown", None, "E |score|^2 of this coupled density was not decided")
-    where = "the support is the whole space" if declaration.is_whole else "the support does not move with x"
-    findings = [Finding("edges", "proven", sp.true, where), jumps, variance]
-    if declaration.level is not None:
-        known = declaration.level_is_known
-        reason = "the normaliser in the level is known by the scale rule" if known else "the normaliser is not known"
-        quadratic = is_quadratic(declaration.density)
-        when = sp.false if not known else sp.true if quadratic else None
-        findings.append(Finding("level", "fails" if not known else "proven" if quadratic else "unknown", when, reason))
-    return Regularity(tuple(findings), declaration.clean, declaration.level, declaration.params)
+    return check_coupled(declaration)
+
+
+@derived_information.register
+def _(declaration: CoupledDeclaration) -> Information:
+    """E |score|^2 of a Gaussian, the trace of its precision; the program computes the others' by simulation."""
+    trace = fisher_trace(declaration.density)
+    if trace is None or not declaration.is_whole:
+        return Information(None, sp.true, "no closed form is sought for an array kernel that is not Gaussian")
+    return Information(declaration.density.restore(_met(trace)), sp.true, "normal")
+
+
+def _met(trace: sp.Expr) -> sp.Expr:
+    """Sums masked by an equality of two indices of one range, without the second index; constant ones counted."""
+
+    def meet(total):
+        body, limits = total.function, list(total.limits)
+        if isinstance(body, Mask) and isinstance(body.args[1], sp.Eq):
+            ranges = {axis: (low, high) for axis, low, high in limits}
+            a, b = body.args[1].args
+            if ranges.get(a) is not None and ranges.get(a) == ranges.get(b):
+                body, limits = body.args[0].xreplace({b: a}), [limit for limit in limits if limit[0] != b]
+        if body == 0:
+            return body
+        scale, body = body.as_independent(*[limit[0] for limit in limits], as_Add=False)
+        counts = [high - low + 1 for _, low, high in limits]
+        return scale * (sp.Mul(*counts) if body == 1 else sp.Sum(body, *limits))
+
+    return sp.factor_terms(trace.replace(lambda e: isinstance(e, sp.Sum), meet))

@@ -225,7 +225,7 @@ def _taylor(e):
 def _function(e):
     """f(u) with a finite limit a of u by Taylor; the functions below at infinity and at their own singular point."""
     u = e.args[-1]
-    if d in sp.Add(*e.args[:-1]).free_symbols:
+    if isinstance(e, sp.Piecewise) or any(d in a.free_symbols for a in e.args[:-1]):
         return None
     inner = leading(u)
     end = tends_to(inner)

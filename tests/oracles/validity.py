@@ -173,7 +173,7 @@ def plane_gap(log_density, score) -> float:
     centres, weights = np.array([[0.0, 0.0], [0.7, -0.4], [-0.5, 0.9]]), np.array([0.5, 0.3, 0.2])
     worst = 0.0
     for shift in ((-0.9, 0.4), (0.1, -0.8), (-0.33, -0.21)):
-        ends = [np.linspace(s, s + 1.3, 161) for s in shift]
+        ends = [np.linspace(s, s + 1.3, 41) for s in shift]
         (y1, d1), (y2, d2) = map(_panels, ends)
         y = np.stack(np.meshgrid(y1, y2, indexing="ij"), -1)
         cell = d1[:, None] * d2[None, :]
