@@ -20,9 +20,12 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import numpy as np
 
 from symdsm.symbolic.budget import bounded
-from tests.kernels import compare
-from tests.registry import CASES
+from tests.kernels import compare, compare_joint
+from tests.kernels.joint import ROWS as JOINT
+from tests.kernels.joint import JointCase
+from tests.registry import CASES as SCALAR
 
+CASES = (*SCALAR, *JOINT)
 COLUMNS = (
     "declares",
     "derives",
@@ -53,6 +56,7 @@ class Row:
 
     def __init__(self, case, samplers: bool):
         self.case, self.seconds = case, float("nan")
+        self.how = compare_joint if isinstance(case, JointCase) else compare
         self.verdicts, self.reasons = dict.fromkeys(COLUMNS), {}
         begin = time.perf_counter()
         kernel = self._try("declares", case.declare)
@@ -84,7 +88,7 @@ class Row:
     def _compare(self, program, samplers):
         case = self.case
         self._judge("interior", lambda: self._region(program, "interior", "ordinary", np.float64))
-        self._judge("interior", lambda: {"gradient": compare.compare_gradient(case, program)})
+        self._judge("interior", lambda: {"gradient": self.how.compare_gradient(case, program)})
         self._judge("tails", lambda: self._region(program, "tails", "ordinary", np.float64))
         for region in ("interior", "tails"):
             if case.large:
@@ -93,18 +97,18 @@ class Row:
             self._judge("float32", lambda r=region: self._region(program, r, "ordinary", np.float32))
         if case.outside(case.params):
             for dtype in (np.float64, np.float32):
-                self._judge("outside", lambda d=dtype: {"log_prob": compare.outside(case, program, d)})
+                self._judge("outside", lambda d=dtype: {"log_prob": self.how.outside(case, program, d)})
         if case.level:
-            self._judge("level", lambda: {"level_score": compare.compare_level(case, program)})
+            self._judge("level", lambda: {"level_score": self.how.compare_level(case, program)})
         if samplers:
             self._judge("sampler", lambda: self._sampler(program))
 
     def _region(self, program, region, shapes, dtype):
-        found = compare.compare(self.case, program, region, shapes, dtype)
+        found = self.how.compare(self.case, program, region, shapes, dtype)
         return {f"{region} {name}": worst for name, worst in found.items()}
 
     def _sampler(self, program):
-        p = compare.sampler_p_value(self.case, program)
+        p = self.how.sampler_p_value(self.case, program)
         return {"KS": compare.Worst(0.0 if p > SAMPLER_LEVEL else float("inf"), f"p = {p:.2g}")}
 
     def _judge(self, column, action):

@@ -13,6 +13,7 @@ from symdsm.symbolic.probe import numeric, probes
 
 __all__ = [
     "admissible_values",
+    "as_column",
     "check_coordinate",
     "check_declared",
     "check_scalar",
@@ -20,6 +21,15 @@ __all__ = [
     "check_support",
     "check_weights",
 ]
+
+
+def as_column(value: Any) -> Any:
+    """Lists and tuples as a column of SymPy expressions, matrices as immutable ones; anything else as it is."""
+    if isinstance(value, sp.MatrixBase):
+        return value.as_immutable()
+    if isinstance(value, (list, tuple, sp.Tuple)):
+        return sp.ImmutableDenseMatrix([expression(entry, "a coordinate") for entry in value])
+    return value
 
 
 def check_declared(expression: Any, level: Any = None, **symbols: Any) -> None:
@@ -30,7 +40,8 @@ def check_declared(expression: Any, level: Any = None, **symbols: Any) -> None:
             expected="a SymPy expression; text is read by the command line only, `symdsm derive EXPR`",
             fix='write it with symbols: x, s = sp.Symbol("x", real=True), sp.Symbol("s", positive=True)',
         )
-    for name, symbol in (symbols | ({} if level is None else {"level": level})).items():
+    given = symbols | ({} if level is None else {"level": level})
+    for name, symbol in ((n, s) for n, v in given.items() for s in (v if isinstance(v, sp.MatrixBase) else [v])):
         if not isinstance(symbol, (sp.Symbol, sp.IndexedBase)):
             raise DeclarationError(
                 given=f"{name}={symbol!r}, a {type(symbol).__name__}",

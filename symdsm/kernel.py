@@ -19,6 +19,7 @@ from sympy.stats.rv import RandomSymbol
 
 from symdsm.arguments import (
     admissible_values,
+    as_column,
     check_coordinate,
     check_declared,
     check_scalar,
@@ -30,12 +31,14 @@ from symdsm.codegen.build import build_program, write_module
 from symdsm.codegen.program import Program
 from symdsm.describe import latex, one_line
 from symdsm.errors import DeclarationError
-from symdsm.symbolic import constructors, derive
+from symdsm.symbolic import constructors, derive, joint_check  # noqa: F401
 from symdsm.symbolic.array_declaration import ArrayDeclaration
 from symdsm.symbolic.circular import from_circular_density
 from symdsm.symbolic.coupled import from_coupled
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.information import fisher_information
+from symdsm.symbolic.joint import JointDeclaration
+from symdsm.symbolic.joint_random import from_random_vector, is_vector
 from symdsm.symbolic.meaning import outline, same
 from symdsm.symbolic.nodes import plain
 from symdsm.symbolic.product import ProductDeclaration, product
@@ -51,7 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Kernel", "load"]
 
-AnyDeclaration = Declaration | VectorDeclaration | ArrayDeclaration | ProductDeclaration
+AnyDeclaration = Declaration | VectorDeclaration | JointDeclaration | ArrayDeclaration | ProductDeclaration
 
 _programs: dict[str, Program] = {}
 
@@ -75,10 +78,17 @@ class Kernel:
         """y = expr, an expression in the clean symbol that holds one continuous random symbol of sympy.stats.
 
         `st.Normal("y", x, s)`, `x*st.Gamma("e", L, 1/L)` and `x + s*st.StudentT("z", nu)` are examples. The change
-        of variables is solved symbolically, every branch counted. Raises DeclarationError.
+        of variables is solved symbolically, every branch counted.
+
+        Several coordinates: `expr` a column `sp.Matrix([..])` with as many random symbols, or a joint distribution
+        such as `st.MultivariateT("y", [x1, x2], S, nu)`; `clean` a symbol or `sp.Matrix([x1, x2])`. The noisy value
+        then has its components on the last axis, log_prob is one number for each event. Raises DeclarationError.
         """
+        expr, clean = as_column(expr), as_column(clean)
         check_declared(expr, level, clean=clean)
         names, (expr, clean, level) = _as_real(expr, clean, level)
+        if is_vector(expr, clean):
+            return cls(from_random_vector(expr, clean, level), names)
         return cls(constructors.from_random(expr, clean, level), names)
 
     @classmethod

@@ -18,6 +18,7 @@ from symdsm.codegen.layout import formatted
 from symdsm.codegen.program import Program, verify_draws, verify_scores
 from symdsm.codegen.source import HELPER_IMPORT, scalar_source
 from symdsm.codegen.source_coupled import coupled_source
+from symdsm.codegen.source_joint import joint_source
 from symdsm.codegen.source_product import product_source
 from symdsm.codegen.source_vector import vector_source
 from symdsm.errors import CodegenError, DerivationError, FileError, RunError
@@ -25,6 +26,8 @@ from symdsm.symbolic.coupled import CoupledDeclaration
 from symdsm.symbolic.coupled_manifold import ManifoldDeclaration
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.derive import require_level_score
+from symdsm.symbolic.joint import JointDeclaration, joint_points
+from symdsm.symbolic.nodes import plain
 from symdsm.symbolic.probe import numeric, probes, value_for
 from symdsm.symbolic.product import ProductDeclaration
 from symdsm.symbolic.regularity import Regularity
@@ -55,6 +58,7 @@ _source.register(ProductDeclaration)(product_source)
 _source.register(VectorDeclaration)(vector_source)
 _source.register(CoupledDeclaration)(coupled_source)
 _source.register(ManifoldDeclaration)(coupled_source)
+_source.register(JointDeclaration)(joint_source)
 
 
 def build_program(declaration, digest: str) -> Program:
@@ -107,6 +111,20 @@ def _clean_example(declaration, rng):
 
 
 @verify.register
+def _(declaration: JointDeclaration, program: Program) -> None:
+    points = joint_points(declaration, 2, seed=1)
+    if not points:
+        raise _undefined(declaration.log_density)
+    level = declaration.level.name if declaration.level is not None else None
+    clean = declaration.clean_symbols
+    examples = []
+    for point in points:
+        x = point[clean[0]] if len(clean) == 1 else [point[c] for c in clean]
+        examples.append((x, {p.name: point[p] for p in declaration.params}))
+    verify_draws(program, examples, level)
+
+
+@verify.register
 def _(declaration: CoupledDeclaration, program: Program) -> None:
     verify_coupled(program, declaration)
 
@@ -130,15 +148,19 @@ def _(declaration: Declaration, program: Program) -> None:
 def _verify_entrywise(declaration: Declaration, functions) -> None:
     points = probes(declaration, _POINTS, seed=1, tries=12 * _POINTS)
     if not points:
-        raise CodegenError(
-            given=f"a kernel for which no admissible values were found: {declaration.plain_log_density}",
-            expected="a density that is defined for some clean value and parameters of the declared assumptions",
-            fix="declare each symbol's sign (positive=True), so that the density is defined",
-        )
+        raise _undefined(declaration.log_density)
     draws = _noisy_values(declaration, points)
     named = [{("x" if s == declaration.clean else s.name): v for s, v in p.items()} for p in points]
     level = declaration.level.name if functions.level_score is not None else None
     verify_scores(functions, named, draws, level)
+
+
+def _undefined(log_density) -> CodegenError:
+    return CodegenError(
+        given=f"a kernel for which no admissible values were found: {plain(log_density)}",
+        expected="a density that is defined for some clean value and parameters of the declared assumptions",
+        fix="declare each symbol's sign (positive=True), so that the density is defined",
+    )
 
 
 def _noisy_values(declaration, points) -> list[float]:

@@ -21,6 +21,7 @@ from symdsm.codegen.guards import guard_lines
 from symdsm.codegen.naming import shared
 from symdsm.codegen.printer import JaxPrinter
 from symdsm.codegen.source import module_text
+from symdsm.codegen.source_joint import joint_denoiser
 from symdsm.codegen.stabilise import stabilise
 from symdsm.errors import DerivationError
 from symdsm.symbolic.coupled import CoupledDeclaration
@@ -28,6 +29,7 @@ from symdsm.symbolic.coupled_manifold import ManifoldDeclaration
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.indexed import declare
 from symdsm.symbolic.indexed_gaussian import centre
+from symdsm.symbolic.joint import JointDeclaration
 from symdsm.symbolic.product import ProductDeclaration
 from symdsm.symbolic.tweedie import Tweedie, tweedie
 from symdsm.symbolic.tweedie_arrays import is_diagonal, matrix_factor, vector_parts
@@ -205,6 +207,7 @@ _RULES = {
     Declaration: _scalar,
     ProductDeclaration: _product,
     VectorDeclaration: _vector,
+    JointDeclaration: joint_denoiser,
     CoupledDeclaration: _coupled,
     ManifoldDeclaration: _dirichlet,
 }

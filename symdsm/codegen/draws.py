@@ -13,7 +13,7 @@ from symdsm.symbolic.circular_laws import circular_draw
 from symdsm.symbolic.laws import Draw
 from symdsm.symbolic.probe import probes
 
-__all__ = ["density_draw_lines", "draw_lines"]
+__all__ = ["density_draw_lines", "draw_lines", "primitive_draws"]
 
 _CALLS = {
     "normal": "jax.random.normal({key}, shape, dtype)",
@@ -85,22 +85,31 @@ def _on_circle(log_density, variable, support, declaration, centre):
 
 def _recipe_lines(draw, doprint, result: str) -> list[str]:
     """Lines that set `result` to an expression in primitive draws."""
-    calls = sorted(draw.atoms(Draw), key=lambda d: (int(d.args[1]), str(d)))
+    names, lines = primitive_draws({draw: result}, doprint)
+    if draw not in names:
+        lines.append(f"{result} = {doprint(stabilise(draw.xreplace(names)))}")
+    return lines
+
+
+def primitive_draws(results: dict[sp.Expr, str], doprint) -> tuple[dict[sp.Basic, sp.Symbol], list[str]]:
+    """A name for each primitive draw in the expressions, and the lines that draw them, inner ones first.
+
+    `results` are the names of the expressions; one that is a draw and nothing else gets its name.
+    """
+    draws = list(results)
+    calls = sorted(set().union(*(d.atoms(Draw) for d in draws)), key=lambda d: (-int(d.args[1]), str(d)))
     slots = sorted({int(d.args[1]) for d in calls})
     keys = {slot: "key" for slot in slots}
     lines = []
     if len(slots) > 1:
         lines.append(f"keys = jax.random.split(key, {len(slots)})")
         keys = {slot: f"keys[{k}]" for k, slot in enumerate(slots)}
-    ordered = sorted(calls, key=lambda d: -int(d.args[1]))
     names: dict[sp.Basic, sp.Symbol] = {}
-    for call in ordered:
+    for call in calls:
         kind, slot, *shapes = call.args
         arguments = [doprint(stabilise(s.xreplace(names))) for s in shapes]
         text = _CALLS[kind.name].format(*arguments, key=keys[int(slot)])
-        name = result if call == draw else f"{kind.name}_{slot}" if len(calls) > 1 else kind.name
+        name = results[call] if call in results else f"{kind.name}_{slot}" if len(calls) > 1 else kind.name
         names[call] = sp.Symbol(name, real=True)
         lines.append(f"{name} = {text}")
-    if draw not in names:
-        lines.append(f"{result} = {doprint(stabilise(draw.xreplace(names)))}")
-    return lines
+    return names, lines

@@ -132,6 +132,9 @@ _NODES = {
     nodes.LogHyp1F1: "special.log_hyp1f1",
     nodes.Hyp1F1Ratio: "special.hyp1f1_ratio",
     nodes.LogHyp1F1Shape: "special.log_hyp1f1_shape",
+    nodes.LogHyp0F: "special.log_hyp0f",
+    nodes.Hyp0FMean: "special.hyp0f_mean",
+    nodes.Hyp0FShape: "special.hyp0f_shape",
     nodes.StirlingError: "special.stirling_error",
 }
 
@@ -148,6 +151,9 @@ WHOLE = frozenset(
         nodes.ErlangCdf,
         nodes.LogBetaIncShape,
         nodes.LogHyp1F1Shape,
+        nodes.LogHyp0F,
+        nodes.Hyp0FMean,
+        nodes.Hyp0FShape,
     }
 )
 

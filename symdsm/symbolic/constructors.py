@@ -20,7 +20,7 @@ from symdsm.symbolic.coupled import from_coupled
 from symdsm.symbolic.declaration import Declaration, Noise, check_symbols
 from symdsm.symbolic.diffusion import transition
 from symdsm.symbolic.given import expression
-from symdsm.symbolic.invert import Branch, invert
+from symdsm.symbolic.invert import invert
 from symdsm.symbolic.laws import LAWS, LINE, Law, law_of
 from symdsm.symbolic.logs import exact_log, stable_logs
 from symdsm.symbolic.nodes import LSE, LogAbs
@@ -29,7 +29,17 @@ from symdsm.symbolic.random import check_distribution, the_random_symbol
 from symdsm.symbolic.supports import image, inside_of, inside_set, interior_point, tidy
 from symdsm.symbolic.vector import VectorDeclaration
 
-__all__ = ["change", "from_density", "from_random", "from_sde", "mixture"]
+__all__ = [
+    "change",
+    "from_density",
+    "from_random",
+    "from_sde",
+    "join_branches",
+    "mixture",
+    "noise_law",
+    "push_forward",
+    "with_sign",
+]
 
 
 def from_random(expr: sp.Expr, clean: sp.Symbol, level: sp.Symbol | None = None) -> Declaration:
@@ -38,22 +48,25 @@ def from_random(expr: sp.Expr, clean: sp.Symbol, level: sp.Symbol | None = None)
     distribution = random.pspace.distribution
     check_distribution(distribution, clean)
     check_symbols(_without_random(expr, random), clean, level)
-    law = law_of(distribution) or _law_from_pdf(distribution)
+    law = noise_law(distribution)
     name = random.symbol.name if expr == random else "y"
     taken = {s.name for s in _without_random(expr, random).free_symbols}
     noisy = sp.Symbol(name if name not in taken else f"{name}_noisy", real=True)
     g = expr.xreplace({random: law.map})
     noise = Noise(law.variable, g, law.log_density, law.support, law.draw, monotone=True)
     source = ("random", expr, clean, level)
-    return _push_forward(noise, noisy, clean, level, law.period, source)
+    return push_forward(noise, noisy, clean, level, law.period, source)
 
 
 def _without_random(expr: sp.Expr, random: RandomSymbol) -> sp.Basic:
     return sp.Tuple(expr.xreplace({random: sp.S.One}), *random.pspace.distribution.args)
 
 
-def _law_from_pdf(distribution) -> Law:
-    """A law outside the table: its density as SymPy has it, logarithm taken factor by factor."""
+def noise_law(distribution) -> Law:
+    """The law of a distribution; outside the table its density as SymPy has it, logarithm taken factor by factor."""
+    law = law_of(distribution)
+    if law is not None:
+        return law
     variable = sp.Symbol("_z", real=True)
     density, inside = _split_pieces(exact_log(distribution.pdf(variable)))
     support = distribution.set
@@ -62,7 +75,7 @@ def _law_from_pdf(distribution) -> Law:
     return Law(variable, variable, density, support, None)
 
 
-def _push_forward(noise: Noise, noisy, clean, level, period, source) -> Declaration:
+def push_forward(noise: Noise, noisy, clean, level, period, source) -> Declaration:
     """The law of map(variable), by inverting the map."""
     e, g = noise.variable, noise.map
     if e not in g.free_symbols:
@@ -74,9 +87,9 @@ def _push_forward(noise: Noise, noisy, clean, level, period, source) -> Declarat
     branches = invert(g, e, noisy)
     terms, insides = [], []
     for branch in branches:
-        terms.append(noise.log_density.xreplace({e: branch.inverse}) + _log_slope(branch, noisy))
+        terms.append(noise.log_density.xreplace({e: branch.inverse}) + branch.log_slope(noisy))
         insides.append(tidy(sp.And(branch.condition, inside_of(noise.support, branch.inverse))))
-    log_density, inside = _join(terms, insides)
+    log_density, inside = join_branches(terms, insides)
     support = image(g, e, noise.support, noisy, inside, len(branches) == 1)
     declaration = Declaration(
         noisy=noisy,
@@ -91,7 +104,7 @@ def _push_forward(noise: Noise, noisy, clean, level, period, source) -> Declarat
         period=period,
         source=source,
     )
-    return _with_sign(declaration)
+    return with_sign(declaration)
 
 
 def _anchor(noise: Noise, log_density: sp.Expr, noisy: sp.Symbol) -> sp.Expr | None:
@@ -106,13 +119,7 @@ def _anchor(noise: Noise, log_density: sp.Expr, noisy: sp.Symbol) -> sp.Expr | N
     return anchor
 
 
-def _log_slope(branch: Branch, noisy: sp.Symbol) -> sp.Expr:
-    slope = sp.diff(branch.inverse, noisy)
-    slope = slope.replace(sp.DiracDelta, lambda *_: sp.S.Zero)
-    return exact_log(sp.factor_terms(slope)) if slope.is_Add else exact_log(slope)
-
-
-def _join(terms, insides):
+def join_branches(terms, insides):
     """logsumexp over the branches, each where it is valid, and the union of their domains."""
     if len(terms) == 1:
         return terms[0], insides[0]
@@ -123,7 +130,7 @@ def _join(terms, insides):
     return LSE(*guarded), inside
 
 
-def _with_sign(declaration: Declaration) -> Declaration:
+def with_sign(declaration: Declaration) -> Declaration:
     """Declare y positive where the support says so; `inside` keeps the real symbol of the same name."""
     y = declaration.noisy
     infimum = declaration.support.inf if isinstance(declaration.support, sp.Interval) else None
@@ -233,7 +240,7 @@ def from_sde(drift, diffusion, state, time, clean=None, initial=None):
     normal = LAWS["Normal"](sp.S.Zero, sp.S.One)
     moved = law.mean + sp.sqrt(law.covariance) * normal.variable
     noise = Noise(normal.variable, moved, normal.log_density, LINE, normal.draw, True)
-    return replace(_push_forward(noise, noisy, x, time, None, source), transition=law)
+    return replace(push_forward(noise, noisy, x, time, None, source), transition=law)
 
 
 def change(declaration: Declaration, transform, clean: bool = False) -> Declaration:
@@ -249,7 +256,7 @@ def change(declaration: Declaration, transform, clean: bool = False) -> Declarat
             fix="take a monotone function, such as sympy.log on positive values",
         )
     (branch,) = branches
-    log_density = declaration.log_density.xreplace({y: branch.inverse}) + _log_slope(branch, u)
+    log_density = declaration.log_density.xreplace({y: branch.inverse}) + branch.log_slope(u)
     probe = sp.Symbol(y.name, real=True)
     condition = declaration.inside.xreplace({probe: branch.inverse})
     inside = tidy(sp.And(branch.condition, condition))
@@ -305,7 +312,7 @@ def mixture(parts: tuple[tuple[Declaration, sp.Expr], ...]) -> Declaration:
         terms.append(_log_weight(weight) + part.log_density.xreplace(put))
         insides.append(part.inside.xreplace({own: probe, part.clean: x}))
         moved.append((part, weight))
-    log_density, inside = _join(terms, insides)
+    log_density, inside = join_branches(terms, insides)
     levels = {part.level for part, _ in parts if part.level is not None}
     normalised = True if all(p.normalised is True for p, _ in parts) else None
     return Declaration(

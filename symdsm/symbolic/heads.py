@@ -5,7 +5,7 @@ only, so a text can never name a module or an attribute.
 """
 
 import sympy as sp
-from sympy.stats import crv_types
+from sympy.stats import crv_types, joint_rv_types
 from sympy.stats.crv import SingleContinuousDistribution
 
 from symdsm.symbolic import indexed_nodes
@@ -43,10 +43,14 @@ HEADS = FUNCTIONS | {
 }
 UNORDERED = {"Add", "Mul", "And", "Or", "Union", "Intersection", "FiniteSet", "Max", "Min"}
 
+_JOINT = (
+    "MultivariateNormal", "MultivariateLaplace", "MultivariateT", "MultivariateBeta", "NormalGamma",
+    "GeneralizedMultivariateLogGamma",
+)  # fmt: skip
 DISTRIBUTIONS = {
     name: cls
     for name, cls in vars(crv_types).items()
     if isinstance(cls, type)
     and issubclass(cls, SingleContinuousDistribution)
     and cls is not SingleContinuousDistribution
-}
+} | {f"{name}Distribution": getattr(joint_rv_types, f"{name}Distribution") for name in _JOINT}

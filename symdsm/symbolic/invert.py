@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symdsm.errors import DeclarationError
+from symdsm.symbolic.logs import exact_log
 from symdsm.symbolic.nodes import LogExpm1, Sigmoid, Softplus
 
 __all__ = ["Branch", "invert"]
@@ -31,6 +32,11 @@ class Branch:
 
     inverse: sp.Expr
     condition: sp.Basic = sp.true
+
+    def log_slope(self, noisy: sp.Symbol) -> sp.Expr:
+        """log |d inverse/d noisy|, the Jacobian of the branch."""
+        slope = sp.diff(self.inverse, noisy).replace(sp.DiracDelta, lambda *_: sp.S.Zero)
+        return exact_log(sp.factor_terms(slope)) if slope.is_Add else exact_log(slope)
 
 
 def invert(g: sp.Expr, noise: sp.Symbol, noisy: sp.Symbol) -> tuple[Branch, ...]:

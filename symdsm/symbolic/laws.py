@@ -32,7 +32,7 @@ from symdsm.symbolic.nodes import (
     StirlingError,
 )
 
-__all__ = ["LAWS", "Draw", "Law", "law_of"]
+__all__ = ["LAWS", "Draw", "Law", "law_of", "stirling_gamma"]
 
 z = sp.Symbol("_z", real=True)
 r = sp.Symbol("_r", positive=True)
@@ -76,7 +76,7 @@ def _half(map_, log_density, draw, support=HALF):
     return Law(r, sp.sympify(map_), sp.sympify(log_density), support, draw)
 
 
-def _stirling_gamma(log_u, k):
+def stirling_gamma(log_u, k):
     """k log G - G - log Gamma(k) at G = k e^log_u, by Stirling's formula: nothing of size k cancels (Loader 2000)."""
     return -k * ExpGap(log_u) + log(k / (2 * pi)) / 2 - StirlingError(k)
 
@@ -103,7 +103,7 @@ def _exponential(map_):
 
 
 def _gamma(map_, k):
-    return _half(map_, _stirling_gamma(log(r / k), k) - log(r), _draw("gamma", k))
+    return _half(map_, stirling_gamma(log(r / k), k) - log(r), _draw("gamma", k))
 
 
 def _beta_density(a, b):
@@ -220,7 +220,7 @@ LAWS = {
     "BoundedPareto": _bounded_pareto,
     "Cauchy": lambda x0, g: _line(x0 + g * z, _CAUCHY, _draw("cauchy")),
     "Chi": lambda k: _half(
-        r, _stirling_gamma(2 * log(r) - log(k), k / 2) + log(2) - log(r), sqrt(2 * _draw("gamma", k / 2))
+        r, stirling_gamma(2 * log(r) - log(k), k / 2) + log(2) - log(r), sqrt(2 * _draw("gamma", k / 2))
     ),
     "ChiNoncentral": _noncentral_chi,
     "ChiSquared": lambda k: _gamma(2 * r, k / 2),
@@ -256,7 +256,7 @@ LAWS = {
     "Maxwell": lambda a: _half(a * r, log(2 / pi) / 2 + 2 * log(r) - r**2 / 2, _draw("maxwell")),
     "Moyal": lambda mu, s: _line(mu + s * z, -log(2 * pi) / 2 - (z + exp(-z)) / 2, -2 * LogAbs(NORMAL)),
     "Nakagami": lambda m, w: _half(
-        sqrt(w) * r, _stirling_gamma(2 * log(r), m) + log(2) - log(r), sqrt(_draw("gamma", m) / m)
+        sqrt(w) * r, stirling_gamma(2 * log(r), m) + log(2) - log(r), sqrt(_draw("gamma", m) / m)
     ),
     "Normal": lambda m, s: _normal(m + s * z),
     "Pareto": lambda xm, a: _exponential(xm * exp(r / a)),

@@ -13,6 +13,7 @@ import mpmath
 import sympy as sp
 
 from symdsm.symbolic.declaration import Declaration
+from symdsm.symbolic.joint import JointDeclaration, joint_points
 from symdsm.symbolic.probe import numeric, probes, value_for
 from symdsm.symbolic.product import ProductDeclaration
 from symdsm.symbolic.vector import VectorDeclaration
@@ -56,6 +57,45 @@ def _(a: VectorDeclaration, b: VectorDeclaration) -> bool:
 
 
 @_agree.register
+def _(a: JointDeclaration, b: JointDeclaration) -> bool:
+    """Both log densities at images of a few noises of `a`, and at their mirror images, which may lie outside."""
+    if (len(a.noisy_symbols), len(a.clean_symbols)) != (len(b.noisy_symbols), len(b.clean_symbols)):
+        return False
+    y, rng = [sp.Dummy("y", real=True) for _ in a.noisy_symbols], random.Random(5)
+    clean = dict(zip(b.clean_symbols, a.clean_symbols, strict=True))
+    symbols = [*a.clean_symbols, *a.params]
+    faces = [_joint_face(d, y, put, [*y, *symbols]) for d, put in ((a, {}), (b, clean))]
+    noises = list(a.noise.variables)
+    places = [numeric(g, [*noises, *symbols]) for g in a.noise.maps]
+    compared = 0
+    for point in joint_points(a, 3, seed=12):
+        for sign in (1, -1):
+            noise = [_inside(s, rng) for s in a.noise.supports]
+            at = [sign * mpmath.re(place(*noise, *point.values())) for place in places]
+            values = [face(*at, *point.values()) for face in faces]
+            if (values[0] is None) != (values[1] is None):
+                return False
+            if values[0] is not None:
+                compared += 1
+                if abs(values[0] - values[1]) > _TOLERANCE * (1 + abs(values[0])):
+                    return False
+    return compared > 0
+
+
+def _inside(support: sp.Set, rng: random.Random) -> float:
+    """A number in the support of a standard variable; an end that is a parameter is taken as one."""
+    ends = [1.0 if end.free_symbols else float(end) for end in (support.inf, support.sup)]
+    low, high = max(ends[0], -1.7), min(ends[1], 1.7)
+    return low + (high - low) * (0.1 + 0.8 * rng.random())
+
+
+def _joint_face(declaration: JointDeclaration, y, put, args):
+    own = {s: v for s, v in zip(declaration.noisy_symbols, y, strict=True)}
+    own |= {sp.Symbol(s.name, real=True): v for s, v in own.items()} | put
+    return _guarded(declaration.inside.xreplace(own), declaration.log_density.xreplace(own), args)
+
+
+@_agree.register
 def _(a: Declaration, b: Declaration) -> bool:
     if (a.normalised, a.period) != (b.normalised, b.period):
         return False
@@ -82,9 +122,12 @@ def _probe(declaration) -> sp.Symbol:
 
 
 def _face(declaration, y, put, args):
+    return _guarded(declaration.inside.xreplace(put), declaration.log_density.xreplace(put), args)
+
+
+def _guarded(inside, log_density, args):
     """The log density as a function of numbers, None outside the support."""
-    inside = numeric(declaration.inside.xreplace(put), args)
-    density = numeric(declaration.log_density.xreplace(put), args)
+    inside, density = numeric(inside, args), numeric(log_density, args)
 
     def value(*numbers):
         try:

@@ -18,6 +18,7 @@ from symdsm.symbolic.coupled import CoupledDeclaration
 from symdsm.symbolic.coupled_manifold import ManifoldDeclaration
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.findings import Regularity
+from symdsm.symbolic.joint import JointDeclaration
 from symdsm.symbolic.product import ProductDeclaration
 from symdsm.symbolic.proof_chain import equivalence, statement, title_of
 from symdsm.symbolic.proof_coupled import CoupledSubject
@@ -86,6 +87,15 @@ def _(declaration: ManifoldDeclaration, regularity: Regularity) -> Document:
         given=f"a kernel on {declaration.support}, whose score is a tangent gradient",
         expected="a kernel of one noisy value, of independent blocks, of a vector SDE or of arrays of real numbers",
         fix="read kernel.check(): it gives each condition with its reason",
+    )
+
+
+@proof.register
+def _(declaration: JointDeclaration, regularity: Regularity) -> Document:
+    raise DerivationError(
+        given="a kernel of several coordinates, declared by its noise",
+        expected="a kernel of one noisy value, of independent blocks, of a vector SDE or of arrays of real numbers",
+        fix="write independent coordinates as Kernel.product, or read kernel.check()",
     )
 
 

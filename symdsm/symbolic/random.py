@@ -1,11 +1,12 @@
 """Reading a sympy.stats random symbol, and refusing what is no continuous noise."""
 
 import sympy as sp
+from sympy.stats.joint_rv import JointRandomSymbol
 from sympy.stats.rv import RandomSymbol
 
 from symdsm.errors import DeclarationError
 
-__all__ = ["check_distribution", "the_random_symbol"]
+__all__ = ["check_continuous", "check_distribution", "the_random_symbol"]
 
 _STAND_INS = {
     "Poisson": "Normal(x, sqrt(a*x + b)), the Poisson-Gaussian kernel",
@@ -14,6 +15,9 @@ _STAND_INS = {
     "Geometric": "Exponential(rate)",
     "NegativeBinomial": "Gamma(k, theta)",
     "DiscreteUniform": "Beta on an interval",
+    "Multinomial": "Dirichlet, for the proportions",
+    "NegativeMultinomial": "independent Gamma laws",
+    "MultivariateEwens": "Dirichlet, for the proportions",
 }
 
 _POSITIVE = {
@@ -45,6 +49,9 @@ _POSITIVE = {
     "Pareto": ("xm", "alpha"),
     "VonMises": ("k",),
     "ExGaussian": ("std", "rate"),
+    "MultivariateT": ("dof",),
+    "NormalGamma": ("lamda", "alpha", "beta"),
+    "GeneralizedMultivariateLogGamma": ("delta", "v", "lamda", "mu"),
 }
 
 
@@ -69,11 +76,19 @@ def the_random_symbol(expr: sp.Expr) -> RandomSymbol:
             given=f"{expr}, which holds several random symbols: {names}",
             expected="one random symbol for one noisy value",
             fix="write their combined law as one density with Kernel.from_density, or combine kernels with "
-            "Kernel.mixture",
+            "Kernel.mixture; a noisy vector is a sp.Matrix with one random symbol for each coordinate",
         )
     (random,) = found
-    if not getattr(random.pspace, "is_Continuous", False):
-        name = type(random.pspace.distribution).__name__.removesuffix("Distribution")
+    check_continuous(random)
+    return random
+
+
+def check_continuous(random: RandomSymbol) -> None:
+    """A continuous law whose parameters are not random. Raises DeclarationError."""
+    law = random.pspace.distribution
+    space = law if isinstance(random, JointRandomSymbol) else random.pspace
+    if not getattr(space, "is_Continuous", False):
+        name = type(law).__name__.removesuffix("Distribution")
         stand_in = _STAND_INS.get(name, "a continuous law with the same mean and variance")
         raise DeclarationError(
             given=f"the discrete law {name}: counts have no gradient score",
@@ -86,16 +101,15 @@ def the_random_symbol(expr: sp.Expr) -> RandomSymbol:
             expected="parameters that are symbols or numbers",
             fix="write the compound density with Kernel.from_density",
         )
-    return random
 
 
-def check_distribution(distribution, clean: sp.Symbol) -> None:
+def check_distribution(distribution, *clean: sp.Symbol) -> None:
     """Scale and shape arguments must be positive by assumption, or the density is not defined."""
     name = type(distribution).__name__.removesuffix("Distribution")
     arguments = dict(zip(distribution._argnames, distribution.args, strict=False))
-    for key in _POSITIVE.get(name, ()):
-        value = arguments[key]
-        undecided = value.is_Symbol and value.is_positive is None and value != clean
+    named = [(key, value) for key in _POSITIVE.get(name, ()) for value in _entries(arguments[key])]
+    for key, value in named:
+        undecided = value.is_Symbol and value.is_positive is None and value not in clean
         if undecided or value.is_nonpositive:
             shown = f"{value} without an assumption about its sign" if undecided else f"{value}, which is not positive"
             raise DeclarationError(
@@ -103,3 +117,7 @@ def check_distribution(distribution, clean: sp.Symbol) -> None:
                 expected=f"{key} > 0",
                 fix=f'declare it as sp.Symbol("{value}", positive=True)' if undecided else "make it positive",
             )
+
+
+def _entries(value) -> list[sp.Expr]:
+    return list(value) if isinstance(value, sp.MatrixBase) else [sp.sympify(value)]

@@ -26,6 +26,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.symbol import Str
 from sympy.stats.crv import SingleContinuousPSpace
+from sympy.stats.joint_rv import JointDistribution, JointPSpace
 from sympy.stats.rv import RandomSymbol
 from sympy.tensor.indexed import IndexException
 
@@ -201,7 +202,7 @@ class _Writer:
 
     def random(self, obj: RandomSymbol, depth: int) -> list:
         law = getattr(obj.pspace, "distribution", None)
-        if not isinstance(obj.pspace, SingleContinuousPSpace) or type(law) not in _NAME_OF_DISTRIBUTION:
+        if not isinstance(obj.pspace, _space_of(law)) or type(law) not in _NAME_OF_DISTRIBUTION:
             raise _unknown(obj)
         return [
             "Random",
@@ -209,6 +210,10 @@ class _Writer:
             self.write(obj.symbol, depth + 1),
             *self.all(law.args, depth),
         ]
+
+
+def _space_of(law: Any) -> type:
+    return JointPSpace if isinstance(law, JointDistribution) else SingleContinuousPSpace
 
 
 def _evaluates(obj: sp.Basic) -> bool:
@@ -312,7 +317,7 @@ class _Reader:
         law.check(*args)
         if not isinstance(symbol, sp.Symbol):
             raise ValueError(symbol)
-        return SingleContinuousPSpace(symbol, law).value
+        return _space_of(law)(symbol, law).value
 
     def matrix(self, cls: type, parts: list, depth: int) -> sp.MatrixBase:
         rows, columns, *entries = parts

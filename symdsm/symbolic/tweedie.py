@@ -27,10 +27,12 @@ import sympy as sp
 from symdsm.symbolic.coupled import CoupledDeclaration
 from symdsm.symbolic.coupled_manifold import ManifoldDeclaration
 from symdsm.symbolic.declaration import Declaration
+from symdsm.symbolic.joint import JointDeclaration
 from symdsm.symbolic.product import ProductDeclaration
 from symdsm.symbolic.regularity import check_regularity
 from symdsm.symbolic.tweedie_arrays import coupled_tweedie, vector_tweedie
 from symdsm.symbolic.tweedie_form import Tweedie
+from symdsm.symbolic.tweedie_joint import joint_tweedie
 from symdsm.symbolic.tweedie_manifolds import manifold_tweedie
 from symdsm.symbolic.tweedie_scalar import scalar_tweedie
 from symdsm.symbolic.vector import VectorDeclaration
@@ -40,6 +42,7 @@ __all__ = ["Tweedie", "tweedie"]
 _RULES = {
     Declaration: scalar_tweedie,
     VectorDeclaration: vector_tweedie,
+    JointDeclaration: joint_tweedie,
     CoupledDeclaration: coupled_tweedie,
     ManifoldDeclaration: manifold_tweedie,
 }

@@ -25,6 +25,9 @@ POINT = {
     N.Hyp1F1Ratio: (R(7, 3), R(5, 4), R(4, 5)),
     N.LogHyp1F1Shape: (sp.Integer(2), R(7, 3), R(5, 4), R(4, 5)),
     N.StirlingError: (R(7, 3),),
+    N.LogHyp0F: (sp.Integer(2), R(7, 3), R(4, 5)),
+    N.Hyp0FMean: (sp.Integer(2), R(7, 3), R(4, 5)),
+    N.Hyp0FShape: (sp.Integer(2), R(7, 3), R(4, 5)),
     N.ErlangCdf: (sp.Integer(3), R(9, 7)),
 }
 ONE = (-R(4, 7),)

@@ -55,6 +55,7 @@ from .elementary import (
     softplus,
 )
 from .gammas import factorial, log_beta, polygamma, stirling_error, trigamma, zeta
+from .hyper_zero import hyp0f_mean, hyp0f_shape, log_hyp0f
 from .incomplete_beta import (
     beta_hazard,
     betainc_regularized,
@@ -106,6 +107,8 @@ __all__ = [
     "hump",
     "gamma_hazard_p",
     "gamma_hazard_q",
+    "hyp0f_mean",
+    "hyp0f_shape",
     "hyp1f1",
     "hyp1f1_ratio",
     "inverse_cdf",
@@ -127,6 +130,7 @@ __all__ = [
     "log_gamma_p_shape",
     "log_gamma_q",
     "log_gamma_q_shape",
+    "log_hyp0f",
     "log_hyp1f1",
     "log_hyp1f1_shape",
     "log_ndtr",

@@ -20,6 +20,7 @@ _FILES = (
     "incomplete_gamma",
     "incomplete_beta",
     "kummer",
+    "hyper_zero",
     "wrapped",
     "circular",
     "quantile",
