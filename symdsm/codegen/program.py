@@ -201,7 +201,7 @@ class Program:
     def _missing(self, name) -> DerivationError:
         if name == "fisher":
             return DerivationError(
-                given="the information of a coupled kernel that is not Gaussian",
+                given="the information of a kernel of several values that has no known closed form",
                 expected="a closed form of E[score score']",
                 fix="average the squared score over draws of target",
             )

@@ -60,5 +60,5 @@ def test_information_that_is_not_known_is_told():
     kernel = case.declare()
     assert kernel.fisher_information() is None
     assert "def fisher" not in kernel.compile().source
-    with pytest.raises(DerivationError, match="closed-form information"):
+    with pytest.raises(DerivationError, match="closed form"):
         kernel.compile().fisher(np.ones(2), s=0.7)
