@@ -42,7 +42,9 @@ print("   variances", draws(kernel).var(axis=0).round(2))
 print("\n3. The line integral from an anchor is a potential, and NUTS is exact on it:")
 potential = sd.potential_from_score(score, anchor=jnp.zeros(2))
 print(f"   curl {float(potential.curl(jnp.array([1.0, -1.0]), jax.random.key(1))):.2f}: 0 is a gradient, 1 a rotation")
-print("   variances", draws(NUTS(potential_fn=potential)).var(axis=0).round(2), "(the rotation has no part in it: 1, 4)")
+print(
+    "   variances", draws(NUTS(potential_fn=potential)).var(axis=0).round(2), "(the rotation has no part in it: 1, 4)"
+)
 
 print("\n4. Inside a program it is a factor:")
 

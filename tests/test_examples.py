@@ -18,6 +18,17 @@ SAYS = {
         "4 coordinates: [ 1.  2.  2. -5.]",
         "use a noise whose density vanishes at the edge",
     ],
+    "02_generated_code": [
+        "def score(",
+        "the same bytes again: True",
+        "refused: a new file, or one that symdsm wrote",
+        "without symdsm: -2.349",
+        "with symdsm:    -2.349",
+        "the score is the gradient: True",
+        "Expected: s > 0",
+        "under jit: [nan nan nan]",
+        "largest error below 0.3: True",
+    ],
     "06_fit_inside_svi": [
         "truth 0.75",
         "latents from the learned prior:   0.7",
