@@ -2,7 +2,8 @@
 
 Equal expressions are; so are expressions that SymPy writes differently, when y is a number, the density is the same
 number: both log densities, and whether y is inside the support, are compared at random admissible values of clean
-value, parameters and y. The names of y and x carry no meaning, since both are positional; names and assumptions of
+value, parameters and y, those of coupled kernels at small random arrays with every sum written out. The names of y and x
+carry no meaning, since both are positional, nor do those of bound indices and sizes; names and assumptions of
 parameters do, and so does which of them is the level.
 """
 
@@ -12,7 +13,9 @@ from functools import singledispatch
 import mpmath
 import sympy as sp
 
+from symdsm.symbolic.array_declaration import ArrayDeclaration
 from symdsm.symbolic.declaration import Declaration
+from symdsm.symbolic.indexed_numbers import example, number
 from symdsm.symbolic.joint import JointDeclaration, joint_points
 from symdsm.symbolic.probe import numeric, probes, value_for
 from symdsm.symbolic.product import ProductDeclaration
@@ -93,6 +96,35 @@ def _joint_face(declaration: JointDeclaration, y, put, args):
     own = {s: v for s, v in zip(declaration.noisy_symbols, y, strict=True)}
     own |= {sp.Symbol(s.name, real=True): v for s, v in own.items()} | put
     return _guarded(declaration.inside.xreplace(own), declaration.log_density.xreplace(own), args)
+
+
+@_agree.register
+def _(a: ArrayDeclaration, b: ArrayDeclaration) -> bool:
+    """Both log densities at random arrays of two sizes each, every sum written out; the dummies' names say nothing."""
+    if type(a) is not type(b) or (a.support, a.normalised) != (b.support, b.normalised):
+        return False
+    p, q = a.density, b.density
+    if len(p.sizes) != len(q.sizes) or isinstance(p.clean, sp.Symbol) != isinstance(q.clean, sp.Symbol):
+        return False
+    return all(_same_number(p, q, seed, size) for seed, size in ((3, 2), (4, 4)))
+
+
+def _same_number(p, q, seed: int, size: int) -> bool:
+    """The values of two densities agree at the arrays of an example of the first, read by the second."""
+    scalars, arrays = example(p, seed, size)
+    roles = {str(q.noisy): str(p.noisy), str(q.clean): str(p.clean)}
+    own = {str(base): arrays[roles.get(str(base), str(base))] for base in q.shapes}
+    numbers = {s: scalars[p.own(q.restore(s))] for s in q.scalar_params}
+    if isinstance(q.clean, sp.Symbol):
+        numbers[q.clean] = scalars[p.clean]
+    for reading in q.readings:
+        length = own[str(reading.base)].shape[reading.axis]
+        numbers[reading.size] = (length - number(reading.offset, numbers, {})) / number(reading.stride, numbers, {})
+    shapes = {base: tuple(int(number(length, numbers, {})) for length in axes) for base, axes in q.shapes.items()}
+    if any(own[str(base)].shape != shape for base, shape in shapes.items() if shape):
+        return False
+    values = number(p.expr, scalars, arrays), number(q.expr, numbers, own)
+    return abs(values[0] - values[1]) <= _TOLERANCE * (1 + abs(values[0]))
 
 
 @_agree.register
