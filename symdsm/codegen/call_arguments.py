@@ -113,7 +113,8 @@ def _broken(value, rules: Sequence[str]) -> tuple[float, str] | None:
         return None
     for rule in rules:
         by_numpy, by_jax, breaks, words = _RULES[rule]
-        worst = float(by_numpy(value, axis=None) if isinstance(value, np.ndarray) else by_jax(value))
+        with jax.ensure_compile_time_eval():  # a constant may meet us while something else is traced
+            worst = float(by_numpy(value, axis=None) if isinstance(value, np.ndarray) else by_jax(value))
         if breaks(worst):
             return worst, words
     return None

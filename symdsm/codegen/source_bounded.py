@@ -2,7 +2,8 @@
 
 The formula is evaluated at a point inside the support wherever y is outside, and the result chosen by `where`, so that
 neither a value nor a gradient sees a NaN: log_prob is -inf there and the scores are NaN. On a manifold the score is the
-projected gradient, and y counts as on it within the tolerance of symbolic/manifolds.py.
+projected gradient, which is also what automatic differentiation of log_prob in y gives, and y counts as on the manifold
+within the tolerance of symbolic/manifolds.py.
 """
 
 from functools import singledispatch
@@ -32,6 +33,18 @@ _ON_SPHERE = f'''def _is_inside(y):
     """Is the norm one within the tolerance?"""
 {_TOLERANCE.format(name="sphere")}
     return jnp.abs(jnp.linalg.norm(y) - 1) <= tolerance'''
+
+
+_ALONG = {
+    "simplex": '''def _along(y):
+    """y itself; derivatives in it are projected on the tangent space."""
+    mean = jnp.mean(y)
+    return y + (jax.lax.stop_gradient(mean) - mean)''',
+    "sphere": '''def _along(y):
+    """y itself; derivatives in it are projected on the tangent space."""
+    fixed = jax.lax.stop_gradient(y)
+    return y - fixed * jnp.vdot(fixed, y - fixed)''',
+}
 
 
 @singledispatch
@@ -81,7 +94,7 @@ def bounded_functions(declaration: ArrayDeclaration, entries: sp.Set) -> tuple[l
         private.append(arrays.emit_scalar(declaration.computed, "level_slope", declaration.level_slope, doc))
         texts["level_score"] = wrapper.text("level_score", "level_slope", "{value}", "jnp.nan")
     if isinstance(entries, Manifold):
-        private.insert(0, f'MANIFOLD = "{entries.manifold}"')
+        private = [f'MANIFOLD = "{entries.manifold}"', _ALONG[entries.manifold], *private]
     if law is not None and _tells_length(d):
         private += helpers(law.name)
         texts |= {name: emit_from_gradient(d, law.name, name) for name in LAWS[law.name]}
@@ -107,17 +120,19 @@ class _Wrapper:
         self.y, self.x, *self.parameters = writer.names[d.noisy], writer.names[d.clean], *writer.parameters
         self.test, self.keep, self.point, self.score = _inside(entries, self.y)
         self.names = {word: writer.lines.name(word) for word in ("inside", "safe", "slope", "value")}
+        self.point_of_density = "_along({safe})" if isinstance(entries, Manifold) else "{safe}"
         self.rest = ", ".join([self.x, *(f"{p}={p}" for p in self.parameters)])
 
     def text(self, name, formula, result, outside, proper=None) -> str:
         y, inside, safe = self.y, self.names["inside"], self.names["safe"]
         found = self.names["slope" if "{slope}" in result else "value"]
+        at = self.point_of_density if formula == "density" else "{safe}"
         keywords = f", *, {', '.join(self.parameters)}" * bool(self.parameters)
         lines = [
             f"def {name}({y}, {self.x}, /{keywords}):",
             f"    {inside} = _is_inside({y})",
             f"    {safe} = jnp.where({self.keep.format(**self.names)}, {y}, {self.point})",
-            f"    {found} = {formula}({safe}, {self.rest})",
+            f"    {found} = {formula}({at.format(**self.names)}, {self.rest})",
         ]
         if proper is not None:
             lines.append(f"    {found} = jnp.where({proper.format(y=y, rest=self.rest)}, {found}, jnp.nan)")

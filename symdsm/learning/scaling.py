@@ -60,9 +60,12 @@ class Scaling(eqx.Module):
     def tail(self, noise: Noise, y: Array, u: Array) -> Array:
         """sum of - w log p(y | centre) + (1 - w) (log p(c | c) - log p(y | c)), c the nearest point of the data's box.
 
-        Both parts bound -log q from below, up to a constant in y: q(y) <= max over x in the box of p(y | x).
+        Both parts bound -log q from below, up to a constant in y: q(y) <= max over x in the box of p(y | x). On the
+        simplex and the sphere the first part is all: there is no going away from the data.
         """
         w = jnp.exp(self.log_weight(u))
+        if getattr(noise.program, "manifold", None) is not None:
+            return -w * noise.log_prob(y, self.centre, u)
         c = jnp.clip(y, self.low, self.high)
         outside = noise.log_prob_entries(c, c, u) - noise.log_prob_entries(y, c, u)
         return jnp.sum((1.0 - w) * outside - w * noise.log_prob_entries(y, self.centre, u))

@@ -20,6 +20,8 @@ from symdsm.symbolic.indexed_words import in_event_index
 from symdsm.symbolic.information import Information, derived_information
 from symdsm.symbolic.manifold_laws import Law, known_law
 from symdsm.symbolic.manifolds import Manifold, Simplex
+from symdsm.symbolic.regularity import Regularity, check_regularity
+from symdsm.symbolic.regularity_manifolds import check_on_manifold
 
 __all__ = ["ManifoldDeclaration", "from_manifold"]
 
@@ -113,10 +115,9 @@ def _(declaration: ManifoldDeclaration) -> Information:
     law = declaration.law
     if law is None or law.information is None:
         return Information(None, sp.true, "no closed form in symbols is known for this density on a manifold")
-    finite = sp.true if law.name != "Dirichlet" else finite_information(law)
-    return Information(law.information, finite, law.name)
+    return Information(law.information, law.finite_information, law.name)
 
 
-def finite_information(law: Law) -> sp.Basic:
-    """For every index j: a_j > 2, or a_j = 1 so that the entry is not pulled at all."""
-    return sp.Or(sp.Gt(law.natural, 2), sp.Eq(law.natural, 1))
+@check_regularity.register
+def _(declaration: ManifoldDeclaration) -> Regularity:
+    return check_on_manifold(declaration)

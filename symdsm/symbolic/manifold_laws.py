@@ -67,6 +67,13 @@ class Law:
     stable: IndexedDensity | None = None
 
     @property
+    def finite_information(self) -> sp.Basic:
+        """When E|s|^2 is finite. Dirichlet: for every index j, a_j > 2, or a_j = 1 so that the entry is not pulled."""
+        if self.name != "Dirichlet":
+            return sp.true
+        return sp.Or(sp.Gt(self.natural, 2), sp.Eq(self.natural, 1))
+
+    @property
     def computed(self) -> IndexedDensity:
         """The density as code should compute it: equal on the manifold, without cancellation."""
         return self.density if self.stable is None else self.stable

@@ -11,7 +11,8 @@ with g its gradient there,
     Simplex   score = (I - 11'/n) g         Sphere   score = (I - y y') g,
 
 the orthogonal projection on the tangent space. It does not depend on how the density was continued off the manifold:
-two continuations agree on it, so their gradients agree along every tangent direction.
+two continuations agree on it, so their gradients agree along every tangent direction. Compiled log densities are
+constant across the manifold, so that automatic differentiation gives this score too.
 
 Vincent's identity. Let v be a tangent direction: a fixed v with 1'v = 0 on the simplex; on the sphere the field
 v(y) = A y with A = -A', the rotation exp(tA) moving y. Let D_v be the derivative along v. The measure does not depend

@@ -18,13 +18,11 @@ Conditions with the index j hold if they do for every j.
 
 import sympy as sp
 
-from symdsm.symbolic.coupled_manifold import ManifoldDeclaration, finite_information
 from symdsm.symbolic.findings import Finding, Regularity, Remedy
 from symdsm.symbolic.manifolds import Sphere
 from symdsm.symbolic.nodes import LogAbs, plain
-from symdsm.symbolic.regularity import check_regularity
 
-__all__ = ["pieces"]
+__all__ = ["check_on_manifold"]
 
 _OTHER_LAW = Remedy(
     "raise the concentration, or use the logistic-normal law, whose score has a finite variance",
@@ -34,10 +32,10 @@ _NO_LEVEL = Remedy("train with objective='dsm', which needs no level score")
 _SINGULAR = (sp.log, LogAbs, sp.Abs, sp.sign, sp.Heaviside, sp.Piecewise)
 
 
-@check_regularity.register
-def _(declaration: ManifoldDeclaration) -> Regularity:
+def check_on_manifold(declaration) -> Regularity:
+    """The report of a ManifoldDeclaration."""
     edges = f"the {declaration.support.manifold} does not move with {declaration.clean}"
-    findings = [Finding("edges", "proven", sp.true, edges), pieces(declaration), _swap(declaration)]
+    findings = [Finding("edges", "proven", sp.true, edges), _pieces(declaration), _swap(declaration)]
     findings.append(_variance(declaration))
     if declaration.level is not None:
         findings.append(_level(declaration))
@@ -48,7 +46,7 @@ def _(declaration: ManifoldDeclaration) -> Regularity:
     )
 
 
-def pieces(declaration) -> Finding:
+def _pieces(declaration) -> Finding:
     """Jumps of a density of arrays."""
     if declaration.density.expr.atoms(sp.Piecewise, sp.sign, sp.Heaviside):
         return Finding("jumps", "unknown", None, "the density has pieces whose joints were not compared")
@@ -58,7 +56,7 @@ def pieces(declaration) -> Finding:
 def _variance(declaration) -> Finding:
     law = declaration.law
     if law is not None and law.name == "Dirichlet":
-        when = finite_information(law)
+        when = law.finite_information
         if when == sp.true:
             return Finding("variance", "proven", sp.true, "each concentration exceeds 2")
         text = f"E |score|^2 is finite iff each concentration {law.natural} exceeds 2, or is 1"

@@ -90,6 +90,8 @@ def test_density_tangent_score_and_level_score(name, x64):
     compiled, (value,) = program(name), given.values()
     log_prob, score, slope = (np.asarray(f(y, x, **given)) for f in
                               (compiled.log_prob, compiled.score, compiled.level_score))  # fmt: skip
+    automatic = jax.vmap(jax.grad(lambda y: compiled.log_prob(y, x, **given)))(jnp.asarray(y))
+    np.testing.assert_allclose(score, automatic, rtol=1e-9, atol=1e-9)
     for row in range(len(y)):
         assert log_prob[row] == pytest.approx(oracle(y[row], x, value), rel=1e-9)
         normal, step = normal_of(name, y[row]), 1e-6
