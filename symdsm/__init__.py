@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from symdsm.kernel import Kernel as Kernel
     from symdsm.kernel import load as load
     from symdsm.learning.fit import fit as fit
+    from symdsm.learning.identity import check_identity as check_identity
     from symdsm.learning.levels import geometric as geometric
     from symdsm.learning.levels import uniform as uniform
     from symdsm.learning.networks import Denoiser as Denoiser
@@ -49,6 +50,7 @@ _HOME = {
     "ULA": "inference.langevin",
     "UnderdampedLangevin": "inference.underdamped",
     "VectorScore": "inference.scores",
+    "check_identity": "learning.identity",
     "diagnose": "diagnostics.diagnose",
     "fit": "learning.fit",
     "fit_from_site": "inference.site",

@@ -204,6 +204,11 @@ class Kernel:
         return self._declaration.normalised
 
     @property
+    def period(self) -> sp.Expr | None:
+        """The circumference when the noisy value is an angle, else None."""
+        return getattr(self._declaration, "period", None)
+
+    @property
     def event_ndim(self) -> int:
         return self._declaration.event_ndim
 

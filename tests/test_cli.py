@@ -58,6 +58,21 @@ def test_derive_shows_the_score_and_writes_a_module_that_needs_no_sympy(tmp_path
     assert float(done.stdout) == pytest.approx(0.5)
 
 
+@pytest.mark.slow
+def test_derive_writes_the_proof(tmp_path, capsys):
+    for name, first in (("proof.tex", r"\documentclass{article}"), ("proof.md", "# Denoising score matching")):
+        assert main(["derive", "Laplace(x, sigma)", "--proof", str(tmp_path / name)]) == 0
+        assert "Proof written to" in capsys.readouterr().out
+        assert (tmp_path / name).read_text().startswith(first)
+
+
+@pytest.mark.parametrize(("path", "words"), [("proof.pdf", ".tex or .md"), ("nowhere/proof.tex", "cannot be written")])
+def test_a_proof_that_cannot_be_written(path, words, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("symdsm.kernel.Kernel.proof", lambda kernel, format: "text")
+    assert main(["derive", "Normal(x, sigma)", "--proof", str(tmp_path / path)]) == 2
+    assert words in capsys.readouterr().err
+
+
 def test_check_says_when_the_identity_fails(capsys):
     assert main(["check", "Normal(x, sigma)"]) == 0
     assert main(["check", "x + Exponential(1)"]) == 0

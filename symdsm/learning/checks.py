@@ -146,6 +146,13 @@ def check_pair(net, objective: str, kernel: KernelLike) -> None:
             expected="an energy: dual matches the level derivative of one scalar; dsm takes any",
             fix='use sd.Energy(event_shape, key=key), or objective="dsm"',
         )
+    mean = getattr(kernel.check(), "mean_score", None) if objective == "controlled" else 0
+    if mean is None or mean != 0:
+        raise DerivationError(
+            given=f'objective="controlled" for a kernel with E[score | x] = {"unknown" if mean is None else mean}',
+            expected="a target whose mean given the clean value is zero",
+            fix='use objective="dsm", or symdsm.learning.objectives.controlled(mean) in a loop of your own',
+        )
     if objective == "dual" and kernel.level is None:
         raise DerivationError(
             given='objective="dual" for a kernel without a level',

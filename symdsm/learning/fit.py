@@ -66,7 +66,8 @@ def fit(
     **Arguments**
 
     - `net`: `sd.Energy`, `sd.Score` or `sd.Denoiser`, or a subclass of their abstract types.
-    - `objective`: "dual" (energies; gradient and level derivative) or "dsm" (gradient alone).
+    - `objective`: "dual" (energies; gradient and level derivative) "dsm" (gradient alone) or
+      "controlled" (dsm with a control variate, for small noise and kernels with E[score | x] = 0).
     - `params`: the kernel's parameters besides the level, by name.
     - `validation`: share of the rows held out to watch the loss; they still serve the normaliser.
     - `clip`, `ema`: the gradient's largest norm, the decay of the averaged weights that the fit keeps.

@@ -240,8 +240,8 @@ class ScalarSubject:
         left = rf"\mathbb{{E}}\bigl[\partial_{{{self.y}}} {self.law} \mid {self.x}\bigr]"
         words = (
             "By the fundamental theorem of calculus the target has a known mean, $p$ at the upper end of the support "
-            rf"less $p$ at the lower end. Less this mean, and times ${self.psi}({self.x})$, it is a control variate: added "
-            "to the loss it changes no mean, and for little noise it takes most of the variance away."
+            rf"less $p$ at the lower end. Less this mean, and times ${self.psi}({self.x})$, it is a control variate: "
+            "added to the loss it changes no mean, and for little noise it takes most of the variance away."
         )
         return Section(
             "The mean of the target",

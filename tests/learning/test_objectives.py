@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from symdsm.errors import ShapeError
 from symdsm.learning.levels import geometric
-from symdsm.learning.networks import Energy
+from symdsm.learning.networks import AbstractScore, Energy
 from symdsm.learning.noise import Noise
-from symdsm.learning.objectives import dsm, dual
+from symdsm.learning.objectives import controlled, dsm, dual
 from symdsm.learning.potentials import potential_of
 from symdsm.learning.scaling import measure
 from tests.learning.doubles import PROGRAM, GaussianProgram, Mixture, Multiplicative
@@ -108,3 +109,93 @@ def test_weights_do_not_depend_on_the_clean_value():
     assert float(one) == pytest.approx(float(three), rel=1e-5)
     averaged = float(jnp.mean(1 / (LEVELS.at(u) * data) ** 2))
     assert float(one) == pytest.approx(1 / averaged, rel=0.1)
+
+
+class Fixed(AbstractScore):
+    """A network whose score has the size of the true one: its output is 1/100 of the target's, as after training."""
+
+    event_shape: tuple[int, ...] = eqx.field(static=True)
+    inner: jax.Array
+    outer: jax.Array
+
+    def __call__(self, x, level):
+        return 0.01 * self.outer @ jnp.tanh(self.inner[:, :1] @ x + self.inner[:, 1])
+
+
+@pytest.fixture(scope="module")
+def small_noise():
+    """N(0, 1) data, Gaussian noise of sigma = 0.01, a fixed network."""
+    noise = Noise({}, geometric(0.01, 1.0), "sigma", False, PROGRAM)
+    data = jnp.asarray(np.random.default_rng(0).normal(size=(2000, 1)), jnp.float32)
+    inner, outer = jax.random.split(jax.random.key(4))
+    net = Fixed((1,), jax.random.normal(inner, (8, 2)), jax.random.normal(outer, (1, 8)))
+    return potential_of(net, noise, measure(noise, data, jax.random.key(1), dual=False), data, jax.random.key(2)), data
+
+
+def test_the_control_variate_leaves_the_gradient_and_takes_its_variance(small_noise):
+    potential, data = small_noise
+    params, rest = eqx.partition(potential.net, eqx.is_inexact_array)
+    keys, u = jax.random.split(jax.random.key(5), 2000), jnp.asarray(0.0)
+
+    def gradients(objective):
+        def one(params, key, x):
+            net = eqx.combine(params, rest)
+            return objective(eqx.tree_at(lambda p: p.net, potential, net), key, x, u)
+
+        slopes = jax.jit(jax.vmap(jax.grad(one), (None, 0, 0)))(params, keys, data)
+        return np.concatenate([np.asarray(leaf).reshape(len(data), -1) for leaf in jax.tree.leaves(slopes)], axis=1)
+
+    plain, steady = gradients(dsm), gradients(controlled())
+    assert plain.var(0).sum() > 1000 * steady.var(0).sum()
+    difference = plain - steady
+    error = difference.std(0) / np.sqrt(len(data))
+    used = error > 0
+    assert np.abs(difference.mean(0)[used] / error[used]).max() < 4.5
+
+
+def test_the_control_variate_has_mean_zero_at_every_level(potential):
+    """Exactly, by quadrature: the gradients of dsm and of the controlled objective are equal."""
+
+    def loss_of(objective, u):
+        def one(potential):
+            def at(x, e):
+                noise = Noise({}, LEVELS, "sigma", False, GivenNoise(e))
+                return objective(eqx.tree_at(lambda p: p.noise, potential, noise), jax.random.key(0), x, u)
+
+            return expected(at)
+
+        return one
+
+    u = jnp.asarray(0.3)
+    left, right = (gradients_of(potential, loss_of(objective, u)) for objective in (dsm, controlled()))
+    np.testing.assert_allclose(left, right, atol=2e-4 * np.abs(left).max())
+
+
+class OneLook(GaussianProgram):
+    """Speckle of one look, y = x e with e exponential: the score is -1/x for every draw, and so is its mean."""
+
+    def target(self, key, x, /, *, sigma):
+        y = x * jax.random.exponential(key, x.shape, x.dtype)
+        return y, -1.0 / x
+
+
+def test_a_mean_that_is_not_zero_is_subtracted(potential):
+    potential = eqx.tree_at(lambda p: p.noise, potential, Noise({}, LEVELS, "sigma", False, OneLook()))
+    arguments = jax.random.key(3), jnp.asarray([1.5]), jnp.asarray(0.3)
+    right = controlled(lambda x, u: -1.0 / x)(potential, *arguments)
+    assert float(right) == pytest.approx(float(dsm(potential, *arguments)), rel=1e-6)
+    assert float(controlled()(potential, *arguments)) != pytest.approx(float(right), rel=1e-3)
+
+
+class Growing(GaussianProgram):
+    """A noisy event with one entry more than the clean one."""
+
+    def target(self, key, x, /, *, sigma):
+        y = jnp.concatenate([x, x])
+        return y, -y
+
+
+def test_events_that_change_shape_have_no_control_variate(potential):
+    potential = eqx.tree_at(lambda p: p.noise, potential, Noise({}, LEVELS, "sigma", False, Growing()))
+    with pytest.raises(ShapeError, match="equal shapes"):
+        controlled()(potential, jax.random.key(3), jnp.asarray([1.5]), jnp.asarray(0.3))
