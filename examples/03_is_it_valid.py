@@ -30,7 +30,7 @@ places = jnp.linspace(-1.0, 2.5, 8)
 true = jax.scipy.stats.norm.pdf(places - 1) / jax.scipy.stats.norm.cdf(places - 1) - 1
 learned = jnp.concatenate([fit.score(y[None], None) for y in places])
 for name, row in (("y", places), ("learned", learned), ("true", true)):
-    print(f"{name:8}" + "".join(f"{value:7.2f}" for value in np.asarray(row)))
+    print(f"{name:8}" + "".join(f"{value:7.1f}" for value in np.asarray(row)))
 print()
 
 # 3. The same on numbers: is J_ESM - J_DSM the same number C for every network?
