@@ -65,7 +65,12 @@ def point(name):
         values = probes(declaration, 1, seed=4, tries=400)[0]
         params = {s.name: jnp.asarray(values[s]) for s in declaration.params}
         x = values[declaration.clean] * jnp.asarray([1.0, 0.9, 0.8])
-    return jax.jit(program(name).sample)(jax.random.key(2), x, **params), x, params
+    y = jax.jit(program(name).sample)(jax.random.key(2), x, **params)
+    support = kernel(name).support
+    if isinstance(support, sp.Interval) and support.inf.is_Number and support.sup.is_Number and support.measure.is_finite:
+        low, high = float(support.inf), float(support.sup)
+        y = jnp.clip(y, 0.9 * low + 0.1 * high, 0.1 * low + 0.9 * high)  # differences need room
+    return y, x, params
 
 
 def _coupled(declaration):
