@@ -1,6 +1,7 @@
 """Does a coupled density on the whole space integrate to one? Tried on numbers, at small sizes.
 
     quadratic   log Z in closed form (symbolic/indexed_gaussian.py) at random clean values and parameters, sizes 2 and 3
+    elliptical  one radial integral at sizes 2 and 3 (symbolic/indexed_normaliser.py)
     otherwise   the integral over the one coordinate of an event of length one, by exp-sinh quadrature on both sides of
                 the clean value; for larger sizes the scale rule alone speaks
 
@@ -16,6 +17,7 @@ import numpy as np
 import sympy as sp
 
 from symdsm.symbolic.indexed_gaussian import gaussian_integral, is_quadratic
+from symdsm.symbolic.indexed_normaliser import elliptical, radial_mass
 from symdsm.symbolic.indexed_numbers import example, number
 
 __all__ = ["has_mass_one"]
@@ -28,8 +30,12 @@ _TROUBLE = (ArithmeticError, ValueError, TypeError, KeyError, IndexError, StopIt
 def has_mass_one(d) -> bool:
     """True where the integral is one at each trial; False also where it could not be computed."""
     quadratic = is_quadratic(d)
+    found = None if quadratic else elliptical(d)
     try:
-        masses = [_gaussian(d, seed) if quadratic else _one_coordinate(d, seed) for seed in (1, 2)]
+        if found is not None:
+            masses = [radial_mass(d, found, seed, size) for seed, size in ((1, 2), (2, 3))]
+        else:
+            masses = [_gaussian(d, seed) if quadratic else _one_coordinate(d, seed) for seed in (1, 2)]
     except _TROUBLE:
         return False
     return all(m is not None and abs(m) < (_EXACT if quadratic else _BY_QUADRATURE) for m in masses)

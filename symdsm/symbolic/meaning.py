@@ -2,8 +2,8 @@
 
 Equal expressions are; so are expressions that SymPy writes differently, when y is a number, the density is the same
 number: both log densities, and whether y is inside the support, are compared at random admissible values of clean
-value, parameters and y, those of coupled kernels at small random arrays with every sum written out. The names of y and x
-carry no meaning, since both are positional, nor do those of bound indices and sizes; names and assumptions of
+value, parameters and y, those of coupled kernels at small random arrays with every sum written out. The names of y and
+x carry no meaning, since both are positional, nor do those of bound indices and sizes; names and assumptions of
 parameters do, and so does which of them is the level.
 """
 
