@@ -7,6 +7,7 @@ stable form that is written down once, here, instead of being hoped for from a s
     log (1 - e^u) = Log1mExp(u)     log (e^u - 1) = LogExpm1(u)        log cosh u = LogCosh(u)
     log erfc u = log 2 + LogNdtr(-sqrt(2) u)                          log (sum of positive e^..) = LSE(..)
     log |sum of c e^u| = SignedLSE(c, u, ..) where a sign is not known
+    log Gamma(a, x) = log Gamma(a) + LogGammaQ(a, x)                  log I_x(a, b) = LogBetaInc(a, b, x)
     log I_nu(z) = LogBesselI        log K_nu(z) = LogBesselK           log Gamma(z) = loggamma(z)
 
 Condition: the whole expression is positive where it is used. The absolute values are then exact, because the
@@ -21,8 +22,11 @@ from symdsm.symbolic.nodes import (
     LogAbs,
     LogBesselI,
     LogBesselK,
+    LogBetaInc,
     LogCosh,
     LogExpm1,
+    LogGammaP,
+    LogGammaQ,
     LogNdtr,
     LogSinh,
     SignedLSE,
@@ -159,6 +163,17 @@ def _minus(sign: sp.Expr, u: sp.Expr) -> sp.Expr:
     return Log1mExp(u) if sign is sp.S.One else Softplus(u)
 
 
+def _incomplete_gamma(node, a: sp.Expr, x: sp.Expr, function) -> sp.Expr:
+    """log Gamma(a, x) = log Gamma(a) + log Q(a, x) for positive a and x, where the node is defined."""
+    return sp.loggamma(a) + node(a, x) if a.is_positive and x.is_positive else LogAbs(function(a, x))
+
+
+def _incomplete_beta(a: sp.Expr, b: sp.Expr, low: sp.Expr, high: sp.Expr) -> sp.Expr:
+    if low.is_zero and a.is_positive and b.is_positive:
+        return LogBetaInc(a, b, high)
+    return LogAbs(sp.betainc_regularized(a, b, low, high))
+
+
 _FUNCTIONS = {
     sp.Abs: lambda u: sp.log(u) if u.is_positive else exact_log(u),
     sp.cosh: LogCosh,
@@ -170,6 +185,9 @@ _FUNCTIONS = {
     sp.beta: lambda a, b, *_: sp.loggamma(a) + sp.loggamma(b) - sp.loggamma(a + b),
     sp.factorial: lambda n: sp.loggamma(n + 1),
     sp.binomial: lambda n, k: sp.loggamma(n + 1) - sp.loggamma(k + 1) - sp.loggamma(n - k + 1),
+    sp.uppergamma: lambda a, x: _incomplete_gamma(LogGammaQ, a, x, sp.uppergamma),
+    sp.lowergamma: lambda a, x: _incomplete_gamma(LogGammaP, a, x, sp.lowergamma),
+    sp.betainc_regularized: _incomplete_beta,
     sp.besseli: LogBesselI,
     sp.besselk: LogBesselK,
 }

@@ -48,7 +48,8 @@ def test_printed_value_is_that_of_mpmath(function, x64):
     symbols = sp.symbols(f"a:{len(numbers)}", real=True)
     expr = function(*map(sp.Integer, numbers[:whole]), *symbols[whole:])
     names = {s.name: jnp.asarray(v) for s, v in zip(symbols, numbers, strict=True)}
-    exact = function(*(sp.Rational(str(v)) for v in numbers)).evalf(30)
+    exact = function(*(sp.Rational(str(v)) for v in numbers))
+    exact = exact.replace(sp.erfcinv, lambda p: sp.erfinv(1 - p)).evalf(30)  # SymPy has no number for it
     for shape, put in SHAPES.items():
         value = eval(JaxPrinter().doprint(put(expr)), dict(MODULES), names)
         assert float(value) == pytest.approx(float(put(exact)), rel=1e-10), shape

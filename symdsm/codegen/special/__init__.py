@@ -54,7 +54,7 @@ from .elementary import (
     softmax,
     softplus,
 )
-from .gammas import factorial, log_beta, polygamma, stirling_error, trigamma, zeta
+from .gammas import beta, factorial, log_beta, polygamma, stirling_error, trigamma, zeta
 from .hyper_zero import hyp0f_mean, hyp0f_shape, log_hyp0f
 from .incomplete_beta import (
     beta_hazard,
@@ -74,7 +74,7 @@ from .incomplete_gamma import (
     upper_gamma,
 )
 from .kummer import hyp1f1, hyp1f1_ratio, log_hyp1f1, log_hyp1f1_shape
-from .normal import erfcx, log_ndtr, mills, mills_gap
+from .normal import erfcinv, erfcx, log_ndtr, mills, mills_gap
 from .quantile import entrywise, inverse_cdf, mean_square
 from .wrapped import log_wrapped_normal, wrapped_normal_moment
 from .writing import source
@@ -92,6 +92,7 @@ __all__ = [
     "bessel_i_ratio",
     "bessel_k",
     "bessel_k_ratio",
+    "beta",
     "beta_hazard",
     "betainc_regularized",
     "cot",
@@ -99,6 +100,7 @@ __all__ = [
     "csc",
     "csch",
     "entrywise",
+    "erfcinv",
     "erfcx",
     "erlang_cdf",
     "exp_gap",

@@ -171,3 +171,8 @@ def log_beta(a, b):
     )
     both = both + _stirling_series(s) + _stirling_series(g) - _stirling_series(s + g)
     return jnp.where(peaked, both, log_gamma_1p(small) - jnp.log(small) + drop)
+
+
+def beta(a, b):
+    """B(a, b) for positive a and b."""
+    return jnp.exp(log_beta(a, b))

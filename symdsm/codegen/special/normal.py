@@ -13,6 +13,7 @@ coefficients sum to 1.7). The other half line comes from Phi(u) = 1 - Phi(-u).
 """
 
 import jax.numpy as jnp
+import jax.scipy.special as jsp
 
 from .arrays import differentiable, horner, is_double
 
@@ -133,3 +134,8 @@ def erfcx(x):
     right = SQRT_2_OVER_PI / (v + tail_gap(v))
     growth = exp_of_square(1.0, x)
     return jnp.where(x < 0, 2.0 * growth - right, right)
+
+
+def erfcinv(p):
+    """The x with erfc(x) = p, 0 < p < 2, without forming 1 - p."""
+    return -jsp.ndtri(0.5 * p) / SQRT_2
