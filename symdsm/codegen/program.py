@@ -173,7 +173,7 @@ class Program:
         self._compiled["sample_by"] = jax.jit(run, static_argnums=0)
 
     def event_shape(self, x, /, **params) -> tuple[int, ...]:
-        """The shape of y for one clean value x of a kernel whose events are arrays."""
+        """The shape of y for clean values x of a kernel whose events are arrays, batch axes first."""
 
         def one(x):
             key = jax.random.key(0)

@@ -153,8 +153,8 @@ def _check_level(levels, level):
 class KernelDistribution(Distribution):
     """p(y | x; params) of a kernel; made by `kernel.distribution(x, **params)`.
 
-    For a scalar kernel the batch shape is that of x and the parameters broadcast together and the event is a number;
-    for a coupled one the last `kernel.event_ndim` axes of x are the event. Outside the support `log_prob` is -inf.
+    The batch shape is that of x and the parameters broadcast together, less the axes of an event, which the kernel
+    knows: none for a scalar kernel. Outside the support `log_prob` is -inf.
     """
 
     arg_constraints = {}
@@ -167,9 +167,9 @@ class KernelDistribution(Distribution):
         if ndim == 0:
             batch, event = jnp.broadcast_shapes(self.x.shape, *map(jnp.shape, params.values())), ()
         else:
-            batch = self.x.shape[: self.x.ndim - ndim]
-            one = jax.ShapeDtypeStruct(self.x.shape[len(batch) :], self.x.dtype)
-            event = kernel.compile().event_shape(one, **params)
+            x = jax.ShapeDtypeStruct(self.x.shape, self.x.dtype)
+            drawn = kernel.compile().event_shape(x, **params)
+            batch, event = drawn[: len(drawn) - ndim], drawn[len(drawn) - ndim :]
         self._support = _constraint(kernel.support, ndim)
         super().__init__(batch, event, validate_args=validate_args)
 
@@ -192,10 +192,7 @@ class KernelDistribution(Distribution):
         if not self.event_shape:
             return jnp.broadcast_to(program.log_prob(value, self.x, **self.params), full)
         batch = full[: len(full) - len(self.event_shape)]
-        clean = self.x.shape[len(self.batch_shape) :]
-        y = jnp.broadcast_to(value, full).reshape(-1, *self.event_shape)
-        x = jnp.broadcast_to(self.x, batch + clean).reshape(-1, *clean)
-        return jax.vmap(lambda y, x: program.log_prob(y, x, **self.params))(y, x).reshape(batch)
+        return jnp.broadcast_to(program.log_prob(value, self.x, **self.params), batch)
 
     def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Array:
         """Draws of shape (*sample_shape, *batch_shape, *event_shape)."""
@@ -205,9 +202,8 @@ class KernelDistribution(Distribution):
         if program.needs_chains:
             y = program.draws(key, self.x, math.prod(sample_shape), **self.params)
             return jnp.moveaxis(y, len(self.batch_shape), 0).reshape(*batch, *self.event_shape)
-        clean = self.x.shape[len(self.batch_shape) :]
-        x = jnp.broadcast_to(self.x, batch + clean).reshape(-1, *clean)
-        y = jax.vmap(lambda k, x: program.sample(k, x, **self.params))(random.split(key, x.shape[0]), x)
+        keys = random.split(key, math.prod(sample_shape))
+        y = jax.vmap(lambda k: program.sample(k, self.x, **self.params))(keys)
         return y.reshape(*batch, *self.event_shape)
 
 

@@ -55,6 +55,19 @@ def test_a_dirichlet_kernel_is_numpyros(x64):
     assert drawn.shape == (7, 2, 3) and bool(constraints.simplex(drawn).all())
 
 
+def test_parameters_may_have_a_batch_of_their_own(x64):
+    """One composition, two concentrations: a batch of two, as in NumPyro."""
+    levels, y = jnp.array([3.0, 30.0]), jnp.array([0.25, 0.45, 0.3])
+    ours = sd.families.dirichlet().distribution(SHARES[0], kappa=levels)
+    theirs = dist.Dirichlet(levels[:, None] * SHARES[0])
+    assert ours.batch_shape == (2,) and ours.event_shape == (3,)
+    np.testing.assert_allclose(ours.log_prob(y), theirs.log_prob(y), rtol=1e-9)
+    drawn = np.asarray(ours.sample(jax.random.key(0), (2000,)))
+    spread = np.sqrt(SHARES[0] * (1 - SHARES[0]) / (np.array([[4.0], [31.0]])))
+    assert drawn.shape == (2000, 2, 3)
+    assert np.abs((drawn.mean(0) - SHARES[0]) / (spread / np.sqrt(2000))).max() < 4
+
+
 def test_supports_have_numpyros_constraints():
     y, x = sp.IndexedBase("y", real=True), sp.IndexedBase("x", real=True)
     i, n = sp.Symbol("i", integer=True), sp.Symbol("n", integer=True, positive=True)
