@@ -67,7 +67,12 @@ def point(name):
         x = values[declaration.clean] * jnp.asarray([1.0, 0.9, 0.8])
     y = jax.jit(program(name).sample)(jax.random.key(2), x, **params)
     support = kernel(name).support
-    if isinstance(support, sp.Interval) and support.inf.is_Number and support.sup.is_Number and support.measure.is_finite:
+    if (
+        isinstance(support, sp.Interval)
+        and support.inf.is_Number
+        and support.sup.is_Number
+        and support.measure.is_finite
+    ):
         low, high = float(support.inf), float(support.sup)
         y = jnp.clip(y, 0.9 * low + 0.1 * high, 0.1 * low + 0.9 * high)  # differences need room
     return y, x, params

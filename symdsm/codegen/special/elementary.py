@@ -88,7 +88,8 @@ def log1p_square(u):
 @differentiable(lambda out, u: (2.0 / (1.0 + u * u) - 1.0) / (1.0 + u * u))
 def hump(u):
     """u/(1 + u**2), also where the square overflows."""
-    return 1.0 / (u + 1.0 / u)
+    far = jnp.abs(u) > 1e9
+    return jnp.where(far, 1.0, u) / jnp.where(far, u, 1.0 + u * u)
 
 
 def lse(*args):
