@@ -38,6 +38,7 @@ from symdsm.symbolic.coupled import from_coupled
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.information import fisher_information
 from symdsm.symbolic.joint import JointDeclaration
+from symdsm.symbolic.joint_dirichlet import as_dirichlet
 from symdsm.symbolic.joint_random import from_random_vector, is_vector
 from symdsm.symbolic.meaning import outline, same
 from symdsm.symbolic.nodes import plain
@@ -87,6 +88,9 @@ class Kernel:
         expr, clean = as_column(expr), as_column(clean)
         check_declared(expr, level, clean=clean)
         names, (expr, clean, level) = _as_real(expr, clean, level)
+        dirichlet = as_dirichlet(expr, clean, level)
+        if dirichlet is not None:
+            return cls(from_coupled(*dirichlet, log=True), names)
         if is_vector(expr, clean):
             return cls(from_random_vector(expr, clean, level), names)
         return cls(constructors.from_random(expr, clean, level), names)

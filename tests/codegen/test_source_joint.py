@@ -4,9 +4,12 @@ import jax
 import numpy as np
 import pytest
 import scipy.stats as st
+import sympy as sp
+import sympy.stats as ss
 
+import symdsm as sd
 from benchmarks.families import SAMPLER_LEVEL
-from symdsm.errors import DerivationError, ShapeError
+from symdsm.errors import DeclarationError, DerivationError, ShapeError
 from tests.kernels import compare_joint
 from tests.kernels.joint import ROWS
 
@@ -62,3 +65,15 @@ def test_information_that_is_not_known_is_told():
     assert "def fisher" not in kernel.compile().source
     with pytest.raises(DerivationError, match="closed form"):
         kernel.compile().fisher(np.ones(2), s=0.7)
+
+
+def test_dirichlet_symbols_are_kernels_on_the_simplex():
+    x, nu = sp.symbols("x1:4", positive=True), sp.Symbol("nu", positive=True)
+    kernel = sd.Kernel.from_random(ss.Dirichlet("y", [nu * t for t in x]), clean=x, level=nu)
+    assert kernel == sd.families.dirichlet().subs({"kappa": nu}) and kernel.support == sd.Simplex()
+    y, clean = np.array([0.1, 0.6, 0.3]), np.array([0.2, 0.5, 0.3])
+    with jax.enable_x64(True):
+        found = kernel.compile().log_prob(y, clean, nu=7.0)
+    assert abs(found - st.dirichlet(7 * clean).logpdf(y)) < 1e-12
+    with pytest.raises(DeclarationError, match="same function"):
+        sd.Kernel.from_random(ss.Dirichlet("y", [nu * x[0], 2 * nu * x[1]]), clean=x[:2])
