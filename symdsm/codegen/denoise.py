@@ -3,8 +3,8 @@
     posterior_mean(y, score, /, **params)   E[T(x) | y], the statistic's posterior mean
     denoise(y, score, /, **params)          T^-1 of it: the clean value, of y's shape
 
-with score = d/dy log q(y) of the noisy data. They are one function where T(x) = x. For coupled kernels the mean of y
-given x stands for the clean event where it is not x itself (a linear operator). NaN outside the support.
+with score = d/dy log q(y) of the noisy data. They are one function where T(x) = x, and where T is not one to one: then
+both give E[T(x) | y], such as E[A x | y] for a linear operator. NaN outside the support.
 
 Coupled Gaussians need the covariance times the score. The precision H is linear algebra on the score of the centred
 density, -H y, which is emitted as for log_prob: divided by for a diagonal H, else by Cholesky's factor of the matrix,

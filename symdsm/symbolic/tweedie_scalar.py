@@ -90,8 +90,8 @@ def _parts(score, declaration):
     back = {positive: real for real, positive in given.items()}
     points = probes(declaration, 4, seed=3)
     flat = _opened(plain(score), points, y).xreplace(given)
-    for form in (flat, sp.together(flat), sp.cancel(flat)):
-        split = _split(_expanded(form), given.get(y, y), x)
+    for rewritten in (sp.sympify, sp.together, sp.cancel):
+        split = _split(_expanded(rewritten(flat)), given.get(y, y), x)
         found = split and _one_statistic(*split, x, [p[x] for p in points])
         if found:
             b, statistic, c = (e.xreplace(back) for e in found)
@@ -248,14 +248,19 @@ def _agree(declaration, score, form) -> bool:
 
 
 def _zero_inside(declaration, slope):
-    """A zero of b inside the support, where a polynomial factor has one or b changes its sign; else None."""
-    y = declaration.noisy
+    """Where b vanishes inside the support: the zero of a factor linear in y, or a change of sign; else None."""
+    y, points = declaration.noisy, probes(declaration, 4, seed=11)
     for factor in sp.Mul.make_args(sp.factor(sp.together(slope))):
         base = factor.base if factor.is_Pow and factor.exp.is_positive else factor
         if base == y or base.is_Add and base.is_polynomial(y) and sp.degree(base, y) == 1:
             root = sp.factor(-base.coeff(y, 0) / base.coeff(y, 1))
-            if any(_lies_inside(declaration, root, p) for p in probes(declaration, 4, seed=11)):
+            if any(_lies_inside(declaration, root, p) for p in points):
                 return root
+    b = numeric(slope, [y, declaration.clean, *declaration.params])
+    for p in points:
+        signs = {mpmath.sign(mpmath.re(b(v, *p.values()))) for v in _noisy_values(declaration, p)}
+        if len(signs - {0}) == 2:
+            return f"a zero of {slope}"
     return None
 
 

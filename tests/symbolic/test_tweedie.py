@@ -190,6 +190,16 @@ ROWS = {
         None,
         (-1, 0.5, 4),
     ),
+    "precision x in logs": (
+        lambda: sd.Kernel.from_density(
+            -x * sp.log(y) ** 2 / 2, noisy=y, clean=x, support=sp.Interval.open(0, sp.oo), log=True
+        ),
+        {},
+        lambda y, x: e(-x * mp.log(y) ** 2 / 2),
+        HALF,
+        None,
+        (0.3, 2, 5),
+    ),
     "von_mises": (
         FAMILY.von_mises,
         {"kappa": 1.5},
