@@ -27,8 +27,8 @@ from symdsm.learning.networks import AbstractScore
 
 PHOTO = Path(__file__).parent / "data" / "camera.png"
 SIGMA, LOOKS, PEAK = 25 / 255, 20.0, 60.0
-SIDE, KEEP, PATCHES, BATCH, RATE = 16, 8, 2000, 32, 3e-3
-LEAST, MOST = 0.3, 0.7  # levels of the added noise, in sizes of the noise that is there
+SIDE, KEEP, BATCH, RATE = 16, 8, 32, 3e-3
+LEAST, MOST = 0.3, 0.8  # levels of the added noise, in sizes of the noise that is there
 
 gaussian = sd.families.gaussian()
 speckle = sd.families.speckle().change(sp.log)
@@ -52,7 +52,10 @@ NOISES = {
 
 
 class Convolutions(AbstractScore):
-    """Four 3 by 3 convolutions on pixels taken two by two (as FFDNet does, Zhang et al. 2018), times the level."""
+    """Four 3 by 3 convolutions on pixels taken two by two (FFDNet, Zhang et al. 2018), times r/sqrt(1 + r^2).
+
+    r is the level over the size of the noise: for that multiple of the added noise the whole noise is of unit size.
+    """
 
     event_shape: tuple = eqx.field(static=True)
     layers: list
@@ -69,7 +72,8 @@ class Convolutions(AbstractScore):
         for layer in self.layers[:-1]:
             h = jax.nn.silu(layer(h))
         h = self.layers[-1](h).reshape(2, 2, half, half).transpose(2, 0, 3, 1)
-        return h.reshape(SIDE, SIDE) * LEAST * (MOST / LEAST) ** u
+        level = LEAST + (MOST - LEAST) * u
+        return h.reshape(SIDE, SIDE) * level / jnp.sqrt(1 + level**2)
 
 
 def main(run, steps=700, noises=tuple(NOISES)):
@@ -92,17 +96,18 @@ def main(run, steps=700, noises=tuple(NOISES)):
 
 def from_noise(key, u, size, denoise, steps):
     """The picture from a score that was learned from u alone."""
-    (patches,) = cut(key, u)
     training = {"objective": "dsm", "steps": steps, "batch_size": BATCH, "learning_rate": RATE}
-    levels = sd.geometric(LEAST * size, MOST * size)
-    fit = sd.fit(Convolutions(key), patches, gaussian, key=key, levels=levels, ema=0.99, weight_decay=0.0, **training)
+    levels = sd.uniform(LEAST * size, MOST * size)
+    fit = sd.fit(
+        Convolutions(key), patches(u), gaussian, key=key, levels=levels, ema=0.99, weight_decay=0.0, **training
+    )
     return np.asarray(denoise(u, tiled(lambda tiles: fit.score(tiles, levels.least), u)))
 
 
 def from_clean(key, u, y, photo, steps):
     """The picture from the same network, trained on clean pixels: x = y + rms * net."""
     v, rms = (u - u.mean()) / u.std(), jnp.sqrt(jnp.mean((y - photo) ** 2))
-    inputs, targets = cut(key, v, (photo - y) / rms)
+    inputs, targets = patches(v), patches((photo - y) / rms)
     params, static = eqx.partition(Convolutions(key), eqx.is_inexact_array)
     adam = optax.adam(optax.cosine_decay_schedule(RATE, steps))
 
@@ -111,7 +116,7 @@ def from_clean(key, u, y, photo, steps):
 
     def step(state, key):
         params, adam_state = state
-        rows = jax.random.randint(key, (BATCH,), 0, PATCHES)
+        rows = jax.random.randint(key, (BATCH,), 0, len(inputs))
         slope = jax.grad(lambda p: jnp.mean((correction(p, inputs[rows]) - targets[rows]) ** 2))(params)
         update, adam_state = adam.update(slope, adam_state)
         return (optax.apply_updates(params, update), adam_state), None
@@ -120,20 +125,21 @@ def from_clean(key, u, y, photo, steps):
     return np.asarray(y + rms * tiled(lambda tiles: correction(params, tiles), v))
 
 
-def cut(key, *pictures):
-    """PATCHES patches of each picture, at the same random places."""
-    corners = jax.random.randint(key, (PATCHES, 2), 0, pictures[0].shape[0] - SIDE + 1)
-    return [jax.vmap(lambda c, p=p: jax.lax.dynamic_slice(p, c, (SIDE, SIDE)))(corners) for p in pictures]
+def patches(picture):
+    return windows(picture, KEEP // 2).reshape(-1, SIDE, SIDE)
+
+
+def windows(picture, step):
+    """Windows of SIDE by SIDE every `step` pixels, over the picture's rim as well, which is mirrored."""
+    padded = np.pad(picture, (SIDE - KEEP) // 2, mode="reflect")
+    return jnp.asarray(np.lib.stride_tricks.sliding_window_view(padded, (SIDE, SIDE))[::step, ::step])
 
 
 def tiled(function, picture):
-    """The function of overlapping tiles, the middle of each kept."""
-    rim, n = (SIDE - KEEP) // 2, picture.shape[0] // KEEP
-    padded = np.pad(picture, rim, mode="reflect")
-    starts = [(i * KEEP, j * KEEP) for i in range(n) for j in range(n)]
-    out = function(jnp.stack([padded[i : i + SIDE, j : j + SIDE] for i, j in starts]))
-    middles = out[:, rim : rim + KEEP, rim : rim + KEEP].reshape(n, n, KEEP, KEEP)
-    return middles.swapaxes(1, 2).reshape(picture.shape)
+    """The function of overlapping windows, the middle of each kept."""
+    tiles, rim = windows(picture, KEEP), (SIDE - KEEP) // 2
+    out = function(tiles.reshape(-1, SIDE, SIDE)).reshape(tiles.shape)
+    return out[:, :, rim : rim + KEEP, rim : rim + KEEP].swapaxes(1, 2).reshape(picture.shape)
 
 
 def psnr(picture, photo):
