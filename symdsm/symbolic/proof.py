@@ -55,8 +55,8 @@ def _subject(declaration: Declaration, names: dict, regularity: Regularity) -> S
         names = {e: sp.Symbol(free[0] if free else "e_1", real=True)} | names
     psi = next(p for p in _PSI if p.lstrip("\\") not in taken)
     q = next(p for p in _Q if p not in taken)
-    holds = regularity.identity_holds
-    condition = sp.true if holds is None or holds is sp.false else holds
+    found = (regularity.holds, regularity.identity_holds, sp.true)
+    condition = next(c for c in found if c is not None and c is not sp.false)
     return ScalarSubject(declaration, Writer(names), condition, psi, q)
 
 

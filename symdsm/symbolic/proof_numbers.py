@@ -2,9 +2,10 @@
 
 At random admissible points: derivatives of the log density by mpmath, integrals over y by the quadrature of this room
 (symbolic/quadrature.py), integrals over a small range of clean values broken where the density kinks and where its
-edges pass (Gauss and Legendre's rule, tanh-sinh where an edge moves). Nothing here uses the derived expressions.
+edges pass (Gauss and Legendre's rule, tanh-sinh on broken ranges). Nothing here uses the derived expressions.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -127,10 +128,11 @@ class ScalarNumbers:
     def noises(self, point) -> list:
         return _interior(self.declaration.noise.support, point, _NOISES)
 
-    def swap(self, place: Place, symbol: sp.Symbol | None = None) -> tuple | None:
-        """(D integral r p dx, integral r D p dx) at one noisy value, r a smooth law on a range around x.
+    def swap(self, place: Place, field: Callable, symbol: sp.Symbol | None = None) -> tuple | None:
+        """(D integral r p dx, integral r p D log p dx) at one noisy value, r a smooth law on a range around x.
 
-        D is d/dy or the derivative in a parameter. None when no admissible range of clean values is found.
+        D is d/dy or the derivative in a parameter, `field` gives D log p at a place. None when no admissible range
+        of clean values is found.
         """
         x = self.declaration.clean
         for share in (mpmath.mpf("0.4"), mpmath.mpf("0.1"), mpmath.mpf("0.02")):
@@ -140,18 +142,18 @@ class ScalarNumbers:
             ends = [self.log_p(place.y, place.given | {x: v}) for v in (low, high)]
             inside = [self.is_inside(place.y, place.given | {x: v}) for v in (low, high)]
             if all(mpmath.isfinite(v) or not here for v, here in zip(ends, inside, strict=True)):
-                return self._swap(place, symbol, low, high)
+                return self._swap(place, field, symbol, low, high)
         return None
 
-    def _swap(self, place, symbol, low, high):
+    def _swap(self, place, field, symbol, low, high):
         x = self.declaration.clean
 
         def law(v):
             share = (v - low) / (high - low)
             return 6 * share * (1 - share) / (high - low)
 
-        moving = any(x in e.free_symbols for e in (self.declaration.support.inf, self.declaration.support.sup))
-        rule = {"method": "tanh-sinh", "maxdegree": 6} if moving else {"method": "gauss-legendre", "maxdegree": 4}
+        rough = len(self._breaks_in_x(place, low, high)) > 2
+        rule = {"method": "tanh-sinh", "maxdegree": 6} if rough else {"method": "gauss-legendre", "maxdegree": 4}
 
         def total(of, at: Place):
             breaks = self._breaks_in_x(at, low, high)
@@ -166,7 +168,7 @@ class ScalarNumbers:
         h = mpmath.mpf("1e-4") * (high - low)
         values = [total(lambda at: self.p(at.y, at.given), moved(k * h)) for k in (-2, -1, 1, 2)]
         outer = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * h)
-        return outer, total(lambda at: self.slope(at, symbol) if self.is_inside(at.y, at.given) else 0, place)
+        return outer, total(lambda at: p * field(at) if (p := self.p(at.y, at.given)) else p, place)
 
     def _breaks_in_x(self, place: Place, low, high) -> list:
         d = self.declaration

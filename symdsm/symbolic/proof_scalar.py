@@ -109,12 +109,14 @@ class ScalarSubject:
             yield self.numbers.p(place.y, place.given) * self.score_at(place), self.numbers.slope(place)
 
     def swap(self) -> Iterable[tuple]:
-        found = [self.numbers.swap(place) for place in self.numbers.places[:4:2]]
+        found = [self.numbers.swap(place, self.score_at) for place in self.numbers.places[:4:2]]
         yield from (f for f in found if f is not None)
 
     def broken(self) -> tuple | None:
         """Both sides of the swap, as text, at the place where they differ most."""
-        found = [f for f in (self.numbers.swap(place) for place in self.numbers.places[::2]) if f is not None]
+        found = [
+            f for f in (self.numbers.swap(place, self.score_at) for place in self.numbers.places[::2]) if f is not None
+        ]
         if not found:
             return None
         outer, inner = max(found, key=lambda f: abs(f[0] - f[1]))
@@ -300,7 +302,7 @@ class ScalarSubject:
             return Section(title, (Words(words, *told(findings, self.tex)),))
         expr = derive.readable(derive.level_score(d))
         printed = evaluated(expr, [d.noisy, *n.symbols])
-        swapped = [n.swap(p, d.level) for p in n.places[:1]]
+        swapped = [n.swap(p, lambda at: printed(at.y, *at.given.values()), d.level) for p in n.places[:1]]
         blocks = [
             Words(rf"The lines above hold for any derivative that may be taken under the integral. With $\partial_"
                    rf"{{{level}}}$ in place of $\nabla$ they match $\partial_{{{level}}} \log {self.q}({self.y})$ "
