@@ -200,7 +200,7 @@ class Kernel:
         return tuple(self._names.get(s, s) for s in self._declaration.params)
 
     @property
-    def support(self) -> sp.Set:
+    def support(self) -> sp.Set | dict[str, sp.Set]:
         return self._public(self._declaration.support)
 
     @property

@@ -182,7 +182,7 @@ def _pieces(e: ast.expr, least=0) -> list[str | _Brackets]:
             return _glued([*_pieces(value, _ATOM), f".{attribute}"])
         case ast.UnaryOp(op, operand):
             return _glued([_UNARY[type(op)], *_pieces(operand, _least(e, 0))])
-        case ast.BinOp() | ast.Compare() | ast.BoolOp():
+        case ast.BinOp() | ast.Compare() | ast.BoolOp() if not _is_tight(e):
             out: list = []
             for k, (operator, part) in enumerate(_chain(e)):
                 out += [f" {operator} "] * (k > 0) + _pieces(part, _least(e, k))
@@ -219,7 +219,7 @@ def _fit(e: ast.expr, column: int, indent: int, tail: int, least=0) -> str:
     for k, (operator, part) in enumerate(chain):
         lead = f"{operator} " if k else ""
         end = tail if k == len(chain) - 1 else 0
-        lines.append(lead + _fit(part, indent + len(lead), indent, end, _least(e, k)))
+        lines.append(lead + _fit(part, indent + len(lead) if k else column, indent, end, _least(e, k)))
     return f"\n{' ' * indent}".join(lines)
 
 
@@ -274,7 +274,8 @@ def _chain(e: ast.expr) -> list[tuple[str, ast.expr]]:
         case ast.IfExp(test, body, orelse):
             return [("", body), ("if", test), ("else", orelse)]
         case ast.BinOp(left, op, right):
-            inner = _chain(left) if isinstance(left, ast.BinOp) and _binding(left) == _binding(e) else [("", left)]
+            same = isinstance(left, ast.BinOp) and _binding(left) == _binding(e) != _BINDING["**"]
+            inner = _chain(left) if same else [("", left)]
             return [*inner, (_BINARY[type(op)], right)]
         case ast.BoolOp(op, values):
             word = "and" if isinstance(op, ast.And) else "or"
@@ -290,6 +291,8 @@ def _least(e, place):
         return _BINDING["unary"]
     if isinstance(e, ast.UnaryOp) and _binding(e.operand) == _BINDING["**"]:
         return _ATOM
+    if _binding(e) == _BINDING["**"]:
+        return _BINDING["unary"] if place else _ATOM
     return _binding(e) + (place > 0)
 
 
@@ -320,10 +323,8 @@ def _one_line(e) -> str:
     match e:
         case ast.keyword(arg, value):
             return f"{arg}={_flat(value)}" if arg else f"**{_flat(value)}"
-        case ast.BinOp(left, ast.Pow(), right):
-            tight = _is_simple(left) and _is_simple(right)
-            text = f"{_flat(left, _BINDING['**'] + 1)} ** {_flat(right, _BINDING['unary'])}"
-            return text.replace(" ** ", "**", 1) if tight else text
+        case ast.BinOp(left, ast.Pow(), right) if _is_tight(e):
+            return f"{_flat(left)}**{_flat(right)}"
         case ast.BinOp() | ast.Compare() | ast.BoolOp() | ast.IfExp():
             return _joined(e)
         case ast.UnaryOp(op, operand):
@@ -367,6 +368,13 @@ def _unparsed(e) -> str:
     """ast.unparse with double quotes around strings."""
     text = ast.unparse(e)
     return text.replace("'", '"') if '"' not in text else text
+
+
+def _is_tight(e) -> bool:
+    """A power without spaces around its sign."""
+    if not (isinstance(e, ast.BinOp) and isinstance(e.op, ast.Pow)):
+        return False
+    return _is_simple(e.left) and not isinstance(e.left, ast.UnaryOp) and _is_simple(e.right)
 
 
 def _is_simple(e) -> bool:
