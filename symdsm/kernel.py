@@ -30,7 +30,7 @@ from symdsm.arguments import (
 from symdsm.codegen.build import build_program, write_module
 from symdsm.codegen.program import Program
 from symdsm.describe import latex, one_line
-from symdsm.errors import DeclarationError
+from symdsm.errors import DeclarationError, ParameterError
 from symdsm.symbolic import constructors, derive, joint_check  # noqa: F401
 from symdsm.symbolic.array_declaration import ArrayDeclaration
 from symdsm.symbolic.circular import from_circular_density
@@ -248,13 +248,22 @@ class Kernel:
     def _regularity(self) -> Regularity:
         return check_regularity(self._declaration)
 
-    def fisher_information(self) -> sp.Expr | None:
-        """E[score^2 | x], SymPy, oo where it is infinite; None when no closed form is known, and check() says why."""
+    def fisher_information(self, of: str = "noisy") -> sp.Expr | None:
+        """E[score^2 | x], or with of="level" E[level_score^2 | x]; SymPy, oo where it is infinite.
+
+        None when no closed form is known, and check() says why; `compile().fisher` gives numbers for the first.
+        Raises DerivationError for a level score that does not exist, ParameterError for another `of`.
+        """
+        if of not in ("noisy", "level"):
+            raise ParameterError(given=f"of={of!r}", expected='"noisy" or "level"', fix='pass of="level"')
+        if of == "level":
+            derive.require_level_score(self._declaration)
         found = fisher_information(self._declaration)
-        if found.expr is None:
-            self._note(f"Fisher information: {found.method}")
+        expr, method = (found.expr, found.method) if of == "noisy" else (found.level_expr, found.level_method)
+        if expr is None:
+            self._note(f"Fisher information{' in the level' * (of == 'level')}: {method}")
             return None
-        return self._read(found.exact)
+        return self._read(found.exact if of == "noisy" else found.exact_level)
 
     def denoiser(self) -> sp.Expr | sp.MatrixBase | dict | None:
         """E[T(x) | y] = (l - c(y))/b(y), an expression in l = `marginal_score`; T is `identified`.

@@ -106,24 +106,42 @@ def check_params(kernel: KernelLike, params: Mapping, levels: Levels | None) -> 
         )
 
 
-def check_validity(kernel: KernelLike, params: Mapping, levels: Levels | None, unchecked: bool) -> None:
-    """`ValidityError` where the identity fails here, a warning where only the variance does."""
+def check_validity(
+    kernel: KernelLike,
+    params: Mapping,
+    levels: Levels | None,
+    unchecked: bool,
+    clean: Array | None = None,
+    objective: str = "dsm",
+) -> None:
+    """`ValidityError` where the identity fails here, a warning where only the variance does or nothing is decided.
+
+    It is judged at five levels, and where a condition speaks of the clean value at quantiles of `clean`.
+    """
     regularity = kernel.check()
-    for end in (None,) if levels is None else (levels.least, levels.most):
+    warned = set()
+    for end in (None,) if levels is None else [float(level) for level in levels.grid(5)]:
         values = dict(params) if end is None else {**params, kernel.level.name: end}
         verdict = regularity.judge(**values)
-        shown = ", ".join(f"{k}={v}" for k, v in values.items() if np.ndim(v) == 0)
+        if None in (verdict.identity, verdict.variance) and clean is not None:
+            verdict = regularity.judge(np.quantile(np.asarray(clean), np.linspace(0, 1, 11)).tolist(), **values)
+        shown = ", ".join(f"{k}={float(v):.4g}" for k, v in values.items() if np.ndim(v) == 0)
+        at = f" at {shown}" if shown else ""
         if verdict.identity is False and not unchecked:
             raise ValidityError(
-                given=f"a kernel for which score matching is wrong at {shown}: {verdict.reason}",
+                given=f"a kernel for which score matching is wrong{at}: {verdict.reason}",
                 expected="a kernel whose identity holds (see kernel.check())",
                 fix=verdict.remedy or "choose another kernel; unchecked=True trains anyway",
             )
-        if verdict.variance is False:
-            warnings.warn(
-                f"The target's variance is infinite at {shown}: {verdict.reason} {verdict.remedy}",
-                stacklevel=3,
-            )
+        told = {
+            "score matching is wrong": verdict.identity is False,
+            "Whether score matching is valid is undecided": verdict.identity is None and not unchecked,
+            "The target's variance is infinite": verdict.variance is False,
+            "The level score cannot be matched": objective == "dual" and verdict.level is False,
+        }
+        for words in [w for w, true in told.items() if true and w not in warned]:
+            warned.add(words)
+            warnings.warn(f"{words}{at}: {verdict.reason} {verdict.remedy}", stacklevel=3)
 
 
 def check_pair(net, objective: str, kernel: KernelLike) -> None:

@@ -134,7 +134,7 @@ def prepared(
     params = dict(params or {})
     checks.check_pair(net, objective, kernel)
     checks.check_params(kernel, params, levels)
-    checks.check_validity(kernel, params, levels, unchecked)
+    checks.check_validity(kernel, params, levels, unchecked, clean, objective)
     values = {name: jnp.asarray(value, clean.dtype) for name, value in params.items()}
     level_name = None if kernel.level is None else kernel.level.name
     noise = Noise(values, levels, level_name, kernel.event_ndim > 0, kernel.compile())

@@ -124,7 +124,16 @@ def _(declaration: CoupledDeclaration) -> Information:
     trace = fisher_trace(declaration.density)
     if trace is None or not declaration.is_whole:
         return Information(None, sp.true, "no closed form is sought for an array kernel that is not Gaussian")
-    return Information(declaration.density.restore(_met(trace)), sp.true, "normal")
+    return Information(declaration.density.restore(_met(trace)), sp.true, "normal", *_in_scale(declaration))
+
+
+def _in_scale(declaration) -> tuple:
+    """2 n/s^2 for a Gaussian whose level is its scale: the level score is (q - n)/s with q chi-squared of n."""
+    if declaration.level is None or log_normaliser_derivative(declaration.density, declaration.level) is None:
+        return ()
+    count = sp.Mul(*declaration.density.shapes[declaration.density.noisy])
+    restored = declaration.density.restore(2 * count / declaration.level**2)
+    return restored, sp.true, "the scale rule"
 
 
 def _met(trace: sp.Expr) -> sp.Expr:

@@ -12,10 +12,13 @@ Rows of a report, each with one or more findings:
 A verdict is one of: proven, holds if, fails, seen numerically, unknown.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from symdsm.symbolic.booleans import tidy_boolean
@@ -136,17 +139,23 @@ class Regularity:
         """What to do about every condition that is not proven."""
         return _remedies(f for f in self.findings if f.row in _REQUIRED and f.when is not sp.true)
 
-    def judge(self, **values: float) -> Judgement:
-        """The conditions with parameter values put in."""
+    def judge(self, clean: Sequence[float] | None = None, /, **values: Any) -> Judgement:
+        """The conditions with parameter values put in, and with clean values where a condition speaks of them.
+
+        True where it holds for all of them, False where it fails for one; arrays count entry by entry.
+        """
         names = {s.name: s for s in self.params if isinstance(s, sp.Symbol)}
-        put = {names[n]: sp.nsimplify(v, rational=True) for n, v in values.items() if n in names}
+        given = {names[n]: v for n, v in values.items() if n in names}
+        if clean is not None and isinstance(self.clean, sp.Symbol):
+            given[self.clean] = clean
+        puts = [dict(zip(given, point, strict=True)) for point in product(*map(_numbers, given.values()))]
         identity, variance, level = (
-            _decide(c, put) for c in (self.identity_holds, self._all(_VARIANCE), self.level_holds)
+            _decide(c, puts) for c in (self.identity_holds, self._all(_VARIANCE), self.level_holds)
         )
         rows = dict.fromkeys(_IDENTITY, identity) | {"variance": variance, "level": level}
         troubled = [
             f for f in self.findings
-            if f.row in rows and rows[f.row] is not True and _decide(f.when, put) is not True
+            if f.row in rows and rows[f.row] is not True and _decide(f.when, puts) is not True
         ]  # fmt: skip
         reason = "; ".join(f.reason for f in troubled)
         return Judgement(identity, variance, level, reason, "; ".join(_remedies(troubled)))
@@ -181,8 +190,15 @@ def _remedies(findings) -> tuple[Remedy, ...]:
     return tuple(dict.fromkeys(r for f in findings for r in f.remedies))
 
 
-def _decide(condition, put) -> bool | None:
+def _numbers(value) -> list[sp.Rational]:
+    """The distinct entries of a number or an array, as exact rationals; at most 16, evenly chosen."""
+    entries = sorted({float(v) for v in np.ravel(np.asarray(value))})
+    chosen = entries if len(entries) <= 16 else [entries[round(k * (len(entries) - 1) / 15)] for k in range(16)]
+    return [sp.nsimplify(v, rational=True) for v in chosen]
+
+
+def _decide(condition, puts) -> bool | None:
     if condition is None:
         return None
-    value = condition.subs(put)
-    return True if value == sp.true else False if value == sp.false else None
+    answers = [condition.subs(put) for put in puts]
+    return False if sp.false in answers else True if all(a == sp.true for a in answers) else None

@@ -52,13 +52,23 @@ class Information:
     method: str
     level_expr: sp.Expr | None = None
     level_condition: sp.Basic = sp.true
+    level_method: str = "none was sought for this kind of kernel"
 
     @property
     def exact(self) -> sp.Expr:
         """expr where it is finite, oo elsewhere."""
-        pieces = self.expr.args if isinstance(self.expr, sp.Piecewise) else [(self.expr, sp.true)]
-        finite = [(e, tidy_boolean(sp.And(when, self.condition))) for e, when in pieces]
-        return sp.Piecewise(*finite, (sp.oo, True))
+        return _where(self.expr, self.condition)
+
+    @property
+    def exact_level(self) -> sp.Expr:
+        """level_expr where it is finite, oo elsewhere."""
+        return _where(self.level_expr, self.level_condition)
+
+
+def _where(expr, condition):
+    pieces = expr.args if isinstance(expr, sp.Piecewise) else [(expr, sp.true)]
+    finite = [(e, tidy_boolean(sp.And(when, condition))) for e, when in pieces]
+    return sp.Piecewise(*finite, (sp.oo, True))
 
 
 def fisher_information(declaration) -> Information:
@@ -89,8 +99,8 @@ def _(declaration: Declaration) -> Information:
     expr, condition, method = _one(declaration, log_f, u, support, score)
     if level_score is None:
         return Information(expr, condition, method)
-    level_expr, level_condition, _ = _one(declaration, log_f, u, support, level_score)
-    return Information(expr, condition, method, level_expr, level_condition)
+    level_expr, level_condition, level_method = _one(declaration, log_f, u, support, level_score)
+    return Information(expr, condition, method, level_expr, level_condition, level_method)
 
 
 def _law(declaration):

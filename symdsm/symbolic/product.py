@@ -12,7 +12,7 @@ from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.derive import level_score, require_level_score, score
 from symdsm.symbolic.information import Information, derived_information, fisher_information
 from symdsm.symbolic.nodes import plain
-from symdsm.symbolic.regularity import Regularity, check_regularity
+from symdsm.symbolic.regularity import Finding, Regularity, check_regularity
 
 __all__ = ["ProductDeclaration", "product"]
 
@@ -107,12 +107,27 @@ def _(declaration: ProductDeclaration) -> Information:
         return Information(None, sp.true, "; ".join(missing))
     expr, condition = (declaration.each(lambda b, of=of: getattr(fisher_information(b), of)).values()
                        for of in ("expr", "condition"))  # fmt: skip
-    return Information(sp.Add(*expr), sp.And(*condition), "the sum over the blocks")
+    whole = Information(sp.Add(*expr), sp.And(*condition), "the sum over the blocks")
+    levelled = [b for _, b in declaration.blocks if b.level is not None]
+    if any(fisher_information(b).level_expr is None for b in levelled) or not levelled:
+        return whole
+    level_expr, level_condition = (
+        declaration.each(lambda b, of=of: getattr(fisher_information(b), of), of=levelled).values()
+        for of in ("level_expr", "level_condition")
+    )
+    return replace(whole, level_expr=sp.Add(*level_expr), level_condition=sp.And(*level_condition))
 
 
 @check_regularity.register
 def _(declaration: ProductDeclaration) -> Regularity:
-    findings = []
-    for name, block in declaration.blocks:
-        findings += [replace(f, reason=f"{name}: {f.reason}") for f in check_regularity(block).findings]
-    return Regularity(tuple(findings), declaration.clean, declaration.level, declaration.params)
+    findings, own = [], {name: check_regularity(block) for name, block in declaration.blocks}
+    for name, found in own.items():
+        findings += [replace(f, reason=f"{name}: {f.reason}") for f in found.findings if f.row != "mean"]
+    means = declaration.each(lambda block: next(own[n].mean_score for n, b in declaration.blocks if b is block),
+                             of=[b for n, b in declaration.blocks if own[n].mean_score is not None])  # fmt: skip
+    whole = len(means) == len(own)
+    text = f"E[score | x] = {means}" if whole else "it is not known for every block"
+    findings.append(Finding("mean", "proven" if whole else "unknown", sp.true if whole else None, text, value=means))
+    return Regularity(
+        tuple(findings), declaration.clean, declaration.level, declaration.params, declaration=declaration
+    )

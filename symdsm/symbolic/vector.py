@@ -79,9 +79,13 @@ def _(declaration: VectorDeclaration) -> sp.Expr:
 
 @derived_information.register
 def _(declaration: VectorDeclaration) -> Information:
-    """E |score|^2 = tr S^-1."""
-    S = declaration.transition.covariance
-    return Information(S.adjugate().trace() / S.det(method="berkowitz"), sp.true, "normal")
+    """E |score|^2 = tr S^-1;  E level_score^2 = E m_t' S^-1 m_t + tr(S^-1 S_t S^-1 S_t)/2 at given clean values."""
+    S, t = declaration.transition.covariance, declaration.level
+    moved, turned = (sp.diff(e, t) for e in (declaration.transition.mean, S))
+    inverse = S.adjugate() / S.det(method="berkowitz")
+    curved = inverse * turned
+    level = (moved.T * inverse * moved)[0] + (curved * curved).trace() / 2
+    return Information(inverse.trace(), sp.true, "normal", level, sp.true, "normal")
 
 
 @check_regularity.register

@@ -1,9 +1,15 @@
+import contextlib
+import warnings
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import sympy as sp
+import sympy.stats as st
 
+import symdsm as sd
 from symdsm.errors import (
     DataError,
     DerivationError,
@@ -108,3 +114,54 @@ def test_affine_is_found_by_chords():
     x = jnp.asarray(np.abs(DATA) + 0.1)
     assert affine_in_clean(Noise({}, LEVELS, "sigma", False, PROGRAM), x, jax.random.key(0))
     assert not affine_in_clean(Noise({}, LEVELS, "sigma", False, Multiplicative()), x, jax.random.key(0))
+
+
+def test_a_level_in_the_middle_is_judged_too():
+    """Speckle from 4 looks to 1 passes infinite variances on the way; both ends are finite."""
+    kernel = sd.families.speckle()
+    with pytest.warns(UserWarning, match=r"infinite at L=.*change\(sp.log\)"):
+        check_validity(kernel, {}, geometric(4.0, 1.0), unchecked=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_validity(kernel, {}, geometric(100.0, 3.0), unchecked=False)
+
+
+def test_conditions_on_the_clean_value_are_judged_on_the_data():
+    kernel = sd.families.gamma()
+    with pytest.warns(UserWarning, match="infinite"):
+        check_validity(kernel, {}, geometric(0.1, 1.0), unchecked=False, clean=jnp.asarray([1.0, 5.0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_validity(kernel, {}, geometric(0.1, 1.0), unchecked=False, clean=jnp.asarray([3.0, 5.0]))
+
+
+@pytest.mark.parametrize(("shape", "error"), [(0.7, ValidityError), (1.0, ValidityError), (1.5, None), (2.5, None)])
+def test_a_moving_edge_is_judged_at_the_given_shape(shape, error):
+    x, s, a = sp.Symbol("x", real=True), *sp.symbols("s a", positive=True)
+    kernel = sd.Kernel.from_random(x + s * st.Gamma("g", a, 1), clean=x, level=s)
+    with pytest.raises(ValidityError, match="edge x moves") if error else contextlib.nullcontext():
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            check_validity(kernel, {"a": shape}, LEVELS, unchecked=False)
+    if shape == 1.5:
+        assert "infinite" in str(said[0].message) and "kernel.subs" in str(said[0].message)
+
+
+def test_dual_objectives_hear_of_the_level():
+    x, s = sp.Symbol("x", real=True), sp.Symbol("s", positive=True)
+    kernel = sd.Kernel.from_random(x + s * st.WignerSemicircle("z", 1), clean=x, level=s)
+    with pytest.warns(UserWarning, match="level score cannot be matched"):
+        check_validity(kernel, {}, LEVELS, unchecked=False, objective="dual")
+
+
+@pytest.mark.slow
+def test_an_overruled_check_is_recorded_and_saved(tmp_path):
+    x, s = sp.Symbol("x", real=True), sp.Symbol("s", positive=True)
+    kernel = sd.Kernel.from_random(x + s * st.Exponential("z", 1), clean=x, level=s)
+    options = dict(key=jax.random.key(0), levels=LEVELS, objective="dsm", steps=2, batch_size=8, progress=False)
+    with pytest.raises(ValidityError, match="edge x moves with x"):
+        fit(energy(), DATA, kernel, **options)
+    with pytest.warns(UserWarning, match="score matching is wrong"):
+        made = fit(energy(), DATA, kernel, **options, unchecked=True)
+    made.save(tmp_path / "fit")
+    assert made.unchecked and sd.load(tmp_path / "fit").unchecked
