@@ -24,9 +24,10 @@ from symdsm.symbolic.exponents import lead_of
 from symdsm.symbolic.findings import Finding, Regularity, Remedy
 from symdsm.symbolic.growth import Growth, growth
 from symdsm.symbolic.indexed_gaussian import is_quadratic
+from symdsm.symbolic.indexed_nodes import Mask
 from symdsm.symbolic.indexed_numbers import example, number
 from symdsm.symbolic.leading import d, leading
-from symdsm.symbolic.nodes import LogAbs, plain
+from symdsm.symbolic.nodes import plain
 from symdsm.symbolic.remedies import for_level
 
 __all__ = ["check_coupled"]
@@ -42,7 +43,7 @@ def check_coupled(declaration) -> Regularity:
     radial = _radial(density, definite) if declaration.is_whole else None
     where = "the support is the whole space" if declaration.is_whole else "the support does not move with x"
     findings = [Finding("edges", "proven", sp.true, where)]
-    findings += _continuity(density, whole, radial)
+    findings += _continuity(declaration, whole, radial)
     if declaration.is_whole and (why := _improper(density, whole)):
         tie = Remedy("add a term that ties every entry to its clean value, -(y[i] - x[i])**2/(2*s**2) say")
         findings.append(Finding("swap", "fails", sp.false, f"this is no density: {why}", (tie,)))
@@ -64,27 +65,42 @@ def _matrices(density) -> frozenset:
                      if e.base != y and len(e.indices) == 2 and e.base != density.clean)  # fmt: skip
 
 
-def _continuity(density, whole: Growth, radial) -> list[Finding]:
-    if whole.continuous:
+def _continuity(declaration, whole: Growth, radial) -> list[Finding]:
+    density = declaration.density
+    rough = [] if whole.continuous else [t for t in _terms(density) if not _is_tame(t, density)]
+    if not rough:
         text = "the density is continuous (kinks at most)"
     elif radial is not None:
         return _pole(radial)
-    elif _fixed_poles(density):
-        text = "the density vanishes where two entries meet, which does not move with the clean values"
+    elif all(not _moves(t, density) for t in rough):
+        text = "where the density is not smooth does not move with the clean values"
     else:
-        return [Finding("jumps", "unknown", None, "the density has pieces whose joints were not compared")]
+        return [Finding("jumps", "unknown", None, "the density has pieces or poles whose joints were not compared")]
     swap = "the density is absolutely continuous on lines, and E|score| finite: by Fubini, for clean values in a box"
     return [Finding("jumps", "proven", sp.true, text), Finding("swap", "proven", sp.true, swap)]
 
 
-def _fixed_poles(density) -> bool:
-    """log|y_i - y_j| with a positive factor: the density is zero there, whatever x is."""
-    rough = density.expr.atoms(LogAbs)
+def _is_tame(term, density) -> bool:
+    """Continuous by the rules of growth, or made of y by whole powers and functions without a singular point."""
+    if growth(term, density.noisy).continuous:
+        return True
+    return not _rough(term, density)
+
+
+def _rough(term, density) -> list:
+    smooth = (sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.atan, sp.erf)
+    held = [e for e in term.atoms(sp.Function, sp.Pow, Mask, sp.Piecewise) if _holds(e, density.noisy)]
+    return [e for e in held if not isinstance(e, smooth) and not (e.is_Pow and e.exp.is_Integer and e.exp > 0)]
+
+
+def _moves(term, density) -> bool:
+    """Does a rough part hold the clean values?"""
     clean = density.clean
-    held = {e.base for f in rough for e in f.atoms(sp.Indexed)} | {s for f in rough for s in f.free_symbols}
-    moves = clean in held
-    tame = density.expr.xreplace({f: sp.S.Zero for f in rough})
-    return bool(rough) and not moves and growth(tame, density.noisy).continuous
+    return any(clean in e.free_symbols or _holds(e, clean) for e in _rough(term, density))
+
+
+def _holds(e, base) -> bool:
+    return any(entry.base == base for entry in e.atoms(sp.Indexed))
 
 
 def _pole(radial) -> list[Finding]:
