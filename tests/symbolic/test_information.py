@@ -7,6 +7,8 @@ import scipy.stats as scs
 import sympy as sp
 import sympy.stats as st
 
+import symdsm as sd
+from symdsm.errors import ParameterError
 from symdsm.symbolic import information, information_terms
 from symdsm.symbolic.constructors import from_density, from_random, mixture
 from symdsm.symbolic.information import fisher_information
@@ -127,3 +129,24 @@ def test_a_planted_wrong_value_is_dropped(monkeypatch):
     found = fisher_information(declaration)
     assert found.expr is None and "disagreed" in found.method
     information._CACHE.clear()
+
+
+def test_the_level_has_an_information_of_its_own():
+    gauss = sd.families.gaussian()
+    sigma = gauss.level
+    assert gauss.fisher_information() == sigma**-2 and gauss.fisher_information(of="level") == 2 / sigma**2
+    walk = sd.families.random_walk()
+    size = sp.Symbol("n", integer=True, positive=True)
+    assert sp.expand(walk.fisher_information() - (2 * size - 1) / walk.level**2) == 0
+    assert walk.fisher_information(of="level") == 2 * size / walk.level**2
+    with pytest.raises(ParameterError, match="noisy"):
+        gauss.fisher_information(of="clean")
+
+
+def test_a_vector_gaussian_has_the_information_of_its_moments():
+    """Brownian motion in two coordinates from (X1, X2): covariance t I, so 2/(2 t^2) per coordinate."""
+    x1, x2 = sp.symbols("x1 x2", real=True)
+    t = sp.Symbol("t", positive=True)
+    kernel = sd.Kernel.from_sde(sp.zeros(2, 1), sp.eye(2), sp.Matrix([x1, x2]), t)
+    assert sp.simplify(kernel.fisher_information() - 2 / t) == 0
+    assert sp.simplify(kernel.fisher_information(of="level") - 1 / t**2) == 0
