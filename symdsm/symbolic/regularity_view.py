@@ -71,8 +71,9 @@ class View:
         slope = sp.diff(self.map, self.variable)
         if slope.is_positive or self.map == self.variable:
             return 1
+        first = self.intervals[0]
         for p in self.points:
-            ends = [e.xreplace({s: sp.Float(v) for s, v in p.items()}) for e in (self.intervals[0].args[:2])]
+            ends = [e.xreplace({s: sp.Float(v) for s, v in p.items()}) for e in (first.start, first.end)]
             middle = sp.S.Zero if ends == [-sp.oo, sp.oo] else ends[0] + 1 if ends[1] == sp.oo else ends[1] - 1
             inside = middle if sp.oo in ends or -sp.oo in ends else (ends[0] + ends[1]) / 2
             value = slope.xreplace({self.variable: inside} | {s: sp.Float(v) for s, v in p.items()}).evalf()
