@@ -126,8 +126,9 @@ class Program:
         return self._denoised("posterior_mean", y, score, params)
 
     def denoise(self, y, score, /, **params):
-        """The clean value at which T is E[T(x) | y]: E[x | y] where T is x, else an estimate. E[T(x) | y] itself where T
-        is not one to one (A x for a linear operator).
+        """The clean value at which T is E[T(x) | y]: E[x | y] where T is x, else an estimate.
+
+        E[T(x) | y] itself where T is not one to one (A x for a linear operator).
 
         Both raise DerivationError, which names what is identified, for a kernel without a denoiser.
         """

@@ -63,7 +63,7 @@ def public_functions():
             yield function
 
 
-@pytest.mark.parametrize("function", public_functions(), ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", list(public_functions()), ids=lambda f: f.__name__)
 def test_every_function_of_sympy_prints_or_is_refused_by_name(function):
     """No third way: what is not in the table is refused with its name and what to use instead."""
     assert (function in TABLE) != (function in NEAREST)
