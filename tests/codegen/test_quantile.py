@@ -24,38 +24,106 @@ def two_peaks_cdf(y):
     return (scs.norm(10, 0.1).cdf(y) + scs.norm(-11, 0.1).cdf(y)) / 2
 
 
+def mixture(*parts):
+    """log density and CDF of normals (weight, mean, deviation)."""
+
+    def log_density(y):
+        return jax.nn.logsumexp(jnp.stack([jnp.log(w) - ((y - m) / s) ** 2 / 2 - jnp.log(s) for w, m, s in parts]))
+
+    return log_density, lambda y: sum(w * scs.norm(m, s).cdf(y) for w, m, s in parts)
+
+
+def normal(m, s):
+    return lambda y: -(((y - m) / s) ** 2) / 2, scs.norm(m, s).cdf
+
+
+def beta(a, b):
+    return lambda y: (a - 1) * jnp.log(y) + (b - 1) * jnp.log1p(-y), scs.beta(a, b).cdf
+
+
+def wave_cdf(y):
+    """Of the normal density times 1 + cos(20 y), by the trapezium rule, which is exact to rounding here."""
+    grid = np.linspace(-9, 9, 400_001)
+    density = np.exp(-(grid**2) / 2) * (1 + 0.9 * np.cos(20 * grid))
+    mass = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
+    return np.interp(y, grid, mass / mass[-1])
+
+
+def jump_cdf(y):
+    return (np.minimum(y, 0.37) / np.e + np.maximum(y - 0.37, 0)) / (0.37 / np.e + 0.63)
+
+
+# log density, CDF, ends of the support, a point inside
 CASES = {
-    "far and narrow": (lambda y: -(((y - 1000) / 0.01) ** 2) / 2, scs.norm(1000, 0.01).cdf, -INF, INF, 0.0),
+    "far and narrow": (*normal(1000, 0.01), -INF, INF, 0.0),
+    "tiny scale": (*normal(0, 1e-30), -INF, INF, 0.0),
+    "tiny scale, far start": (*normal(0, 1e-8), -INF, INF, 1.0),
+    "huge scale": (*normal(0, 1e30), -INF, INF, 0.0),
+    "a million million deviations away": (*normal(3.3e12, 1.0), -INF, INF, 0.0),
     "cauchy": (lambda y: -jnp.log1p(y * y), scs.cauchy.cdf, -INF, INF, 3.0),
+    "t, 0.1 degrees": (lambda y: -0.55 * jnp.log1p(y * y / 0.1), scs.t(0.1).cdf, -INF, INF, 0.0),
+    "levy": (lambda y: -1.5 * jnp.log(y) - 0.5 / y, scs.levy.cdf, 0.0, INF, 1.0),
+    "pareto, index 0.05": (lambda y: -1.05 * jnp.log(y), scs.pareto(0.05).cdf, 1.0, INF, 2.0),
     "kink": (lambda y: -jnp.abs(y - 3), scs.laplace(3).cdf, -INF, INF, 0.0),
+    "cusp": (lambda y: -(jnp.abs(y) ** 0.2), scs.gennorm(0.2).cdf, -INF, INF, 0.0),
     "singular edge": (lambda y: -0.7 * jnp.log(y) - y, scs.gamma(0.3).cdf, 0, INF, 1.0),
-    "jump": (
-        lambda y: jnp.where(y > 0.37, 0.0, -1.0),
-        lambda y: (np.minimum(y, 0.37) / np.e + np.maximum(y - 0.37, 0)) / (0.37 / np.e + 0.63),
-        0,
-        1,
-        0.5,
-    ),
+    "nearly all at the edge": (lambda y: -0.99 * jnp.log(y) - y, scs.gamma(0.01).cdf, 0.0, INF, 1.0),
+    "both edges singular": (*beta(0.05, 0.05), 0.0, 1.0, 0.4),
+    "arcsine": (*beta(0.5, 0.5), 0.0, 1.0, 0.4),
+    "beta, very peaked": (*beta(1e8, 1e8), 0.0, 1.0, 0.4),
+    "exponential, huge": (lambda y: -y * 1e-100, scs.expon(0, 1e100).cdf, 0.0, INF, 1.0),
+    "jump": (lambda y: jnp.where(y > 0.37, 0.0, -1.0), jump_cdf, 0, 1, 0.5),
     "bounded above": (lambda y: y, np.exp, -INF, 0, -1.0),
     "two peaks": (two_peaks, two_peaks_cdf, -INF, INF, 0.0),
+    "two needles": (*mixture((0.5, -5, 1e-3), (0.5, 5, 1e-3)), -INF, INF, 0.0),
+    "a rare far mode": (*mixture((0.99, 0, 1.0), (0.01, 50.0, 0.1)), -INF, INF, 0.0),
+    "forty waves": (lambda y: -y * y / 2 + jnp.log1p(0.9 * jnp.cos(20 * y)), wave_cdf, -INF, INF, 0.0),
 }
 
 
 FAST = ("far and narrow", "two peaks")
 
 
+UNSETTLED = {
+    "mass beyond the largest number": (lambda y: -jnp.log(y) - jnp.log1p(jnp.log(y) ** 2), 0.0, INF, 1.0),
+    "a logarithmic tail": (lambda y: -jnp.log(jnp.abs(y) + 3) - 2 * jnp.log(jnp.log(jnp.abs(y) + 3)), -INF, INF, 0.0),
+    "a pole between the ends": (lambda y: -0.9 * jnp.log(jnp.abs(y - 0.3)), 0.0, 1.0, 0.4),
+}
+
+
+def quantiles(case, u):
+    log_density, *place = case
+    return np.asarray(jax.jit(jax.vmap(lambda v: special.inverse_cdf(v, log_density, *place)))(u))
+
+
+def error(y, u, cdf):
+    """How far u is from the range of the CDF over one unit in the last place of y."""
+    down, up = (cdf(np.nextafter(y, y.dtype.type(way)).astype(float)) for way in (-np.inf, np.inf))
+    return np.max(np.maximum(down - u, u - up))
+
+
 @pytest.mark.parametrize("name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in CASES])
 def test_quantiles(name, x64):
-    log_density, cdf, low, high, start = CASES[name]
-    draw = jax.jit(jax.vmap(lambda u: special.inverse_cdf(u, log_density, low, high, start)))
-    assert np.max(np.abs(cdf(np.asarray(draw(jnp.asarray(GRID)))) - GRID)) < 1e-6
+    log_density, cdf, *place = CASES[name]
+    assert error(quantiles((log_density, *place), jnp.asarray(GRID)), GRID, cdf) < 1e-6
 
 
-def test_quantiles_in_single_precision():
-    draw = jax.jit(jax.vmap(lambda u: special.inverse_cdf(u, lambda y: -jnp.log1p(y * y), -INF, INF, 0.0)))
-    quantiles = draw(jnp.asarray(GRID, jnp.float32))
-    assert quantiles.dtype == jnp.float32
-    assert np.max(np.abs(scs.cauchy.cdf(np.asarray(quantiles, float)) - GRID)) < 2e-6
+IN_SINGLE = ("cauchy", "tiny scale", "huge scale", "levy", "kink", "cusp", "arcsine", "a rare far mode", "forty waves")
+
+
+@pytest.mark.parametrize("name", [n if n == "cauchy" else pytest.param(n, marks=pytest.mark.slow) for n in IN_SINGLE])
+def test_quantiles_in_single_precision(name):
+    log_density, cdf, *place = CASES[name]
+    u = jnp.asarray(GRID, jnp.float32)
+    y = quantiles((log_density, *place), u)
+    assert y.dtype == np.float32
+    assert error(y, np.asarray(u, float), cdf) < (1e-5 if name == "arcsine" else 2e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", UNSETTLED)
+def test_mass_that_no_number_settles_gives_no_draw(name, x64):
+    assert np.all(np.isnan(quantiles(UNSETTLED[name], jnp.asarray(GRID[:5]))))
 
 
 def test_each_entry_has_its_own_law(x64):

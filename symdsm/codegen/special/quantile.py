@@ -8,10 +8,9 @@ heavy tails and narrow peaks all become smooth bumps in tau:
 
     h(tau) = f(y) |dy/dt| w cosh(tau),     F(tau) = integral of h up to tau
 
-h is interpolated by quartics on panels; the panels where Simpson's and Boole's rules differ most are halved until
-they agree, so kinks and jumps get small panels. A node that stands out from both neighbours marks a narrow peak
-whose height is not known yet: its panels are halved first, so a second mode is found wherever a node feels it.
-A draw solves F(tau) = u F(oo) on one panel, without the density.
+h is integrated and its integral inverted in panels (panels.py), without the density once these are made. Next to a
+finite end, where floats no longer tell the distance, and below the smallest number log h is continued as a straight
+line in t, which an algebraic end is.
 
 Everything has a fixed size, so that it can be compiled and mapped; work that does not depend on a mapped argument is
 done once. References: Davis and Rabinowitz, Methods of Numerical Integration (1984), chapter 6; Hormann, Leydold and
@@ -21,20 +20,11 @@ Derflinger, Automatic Nonuniform Random Variate Generation (2004), chapter 7.
 import jax
 import jax.numpy as jnp
 
+from .panels import _BOOLE, _panels, _solve
+
 __all__ = ["entrywise", "inverse_cdf", "mean_square"]
 
-# Coefficients of 1, s, .., s^4 in the quartic through the values at s = 0, 1/4, 1/2, 3/4, 1.
-_QUARTIC = (
-    (1.0, 0.0, 0.0, 0.0, 0.0),
-    (-25 / 3, 16.0, -12.0, 16 / 3, -1.0),
-    (70 / 3, -208 / 3, 76.0, -112 / 3, 22 / 3),
-    (-80 / 3, 96.0, -128.0, 224 / 3, -16.0),
-    (32 / 3, -128 / 3, 64.0, -128 / 3, 32 / 3),
-)
-_BOOLE = (7 / 90, 32 / 90, 12 / 90, 32 / 90, 7 / 90)
-_SIMPSON = (1 / 6, 0.0, 4 / 6, 0.0, 1 / 6)
-_EDGES = (0.0, 0.4, 0.8, 1.2, 1.7, 2.4, 3.4, 5.0, 8.0, 14.0, 22.0, 36.0)
-_ROUNDS, _SPLITS = 32, 4
+_UNSURE = 1e-6  # the share of the mass above which no draw is given, in float64
 
 
 def inverse_cdf(u, log_density, low, high, start):
@@ -42,22 +32,64 @@ def inverse_cdf(u, log_density, low, high, start):
 
     u, low, high and start are scalars, `log_density` maps a scalar to a scalar; infinite ends are Python floats.
     The distribution function is met to about 1e-8 in float64 and 1e-6 in float32, as far as y itself can be
-    represented. Gradients do not pass through.
+    represented. NaN where more than 1e-6 of the mass is not settled: in tails beyond the largest number, or at a
+    pole between the ends. Gradients do not pass through.
     """
     u = jnp.asarray(u)
-    to_y, log_slope, centre, reach = _coordinate(low, high, jnp.asarray(start, u.dtype))
+    to_y, log_slope, centre, powers, ends = _coordinate(
+        low, high, jnp.asarray(start, u.dtype)
+    )
 
-    def log_h(t):
+    def resolved(t):
         return _finite(log_density(to_y(t)) + log_slope(t))
 
-    mode, width = _mode_and_width(log_h, centre, reach)
-    left, size, values = _panels(
-        lambda tau: log_h(mode + width * jnp.sinh(tau))[None] + _log_cosh_of(tau),
-        1,
-        u.dtype,
-    )
-    tau = _solve(u, left, size, values[:, 0])
-    return jnp.clip(to_y(mode + width * jnp.sinh(tau)), low, high)
+    log_h, tails = _continued(resolved, ends, _is_infinite(low), _is_infinite(high))
+    mode, width = _mode_and_width(log_h, centre, powers)
+
+    def log_part(tau):
+        return log_h(mode + width * jnp.sinh(tau))[None] + _log_cosh_of(tau)
+
+    left, size, values, doubt = _panels(log_part, 1, u.dtype)
+    tau, log_total = _solve(u, left, size, values[:, 0])
+    unsure = doubt / 10 + tails(log_total + jnp.log(width))
+    y = jnp.clip(to_y(mode + width * jnp.sinh(tau)), low, high)
+    allowed = jnp.maximum(_UNSURE, 200 * jnp.finfo(u.dtype).eps)
+    return jnp.where(unsure < allowed, y, jnp.nan)
+
+
+def _continued(log_h, ends, below, above):
+    """log h continued beyond both ends as a straight line in t, and the mass that this leaves unsettled.
+
+    Towards a finite end of the support an algebraic density is such a line exactly. What is unsettled is the mass
+    beyond the end times the relative change of the line's slope; all of it where the support has no end, since no
+    number can stand for such a draw.
+    """
+    at, way = jnp.stack(ends), jnp.asarray([1.0, -1.0], ends[0].dtype)
+    near, far = jax.vmap(log_h)(at + way), jax.vmap(log_h)(at + 3 * way)
+    edge = jax.vmap(log_h)(at)
+    slope = near - edge
+    real = jnp.isfinite(slope) & jnp.isfinite(edge)
+    fall = jnp.where(real & (slope > 0), slope, jnp.inf)
+    change = jnp.where(real, jnp.abs((far - near) / 2 - slope) / fall, 0.0)
+
+    def whole(t):
+        beyond = jnp.maximum(at[0] - t, t - at[1])
+        steep = jnp.where(t < at[0], fall[0], fall[1])
+        value = log_h(jnp.clip(t, at[0], at[1]))
+        return jnp.where(beyond > 0, value - steep * jnp.maximum(beyond, 0), value)
+
+    def unsettled(log_total):
+        """The share of the total mass; on the line at most that of h = 1 / (t log^2 t)."""
+        far_out = jnp.log(jnp.abs(at))
+        reach = far_out + jnp.log(far_out) if below and above else -jnp.log(fall)
+        lost = jnp.where(real, jnp.exp(edge - log_total + reach), 0.0)
+        part = [
+            1.0 if open_ else jnp.minimum(c, 1.0)
+            for open_, c in zip((below, above), change, strict=True)
+        ]
+        return lost[0] * part[0] + lost[1] * part[1]
+
+    return whole, unsettled
 
 
 def mean_square(log_density, score, low, high, start):
@@ -66,7 +98,7 @@ def mean_square(log_density, score, low, high, start):
     It is inf where score^2 times the density, seen in t, does not fall towards a finite end of the range.
     """
     start = jnp.asarray(start, jnp.result_type(start, 0.0))
-    to_y, log_slope, centre, reach = _coordinate(low, high, start)
+    to_y, log_slope, centre, powers, _ = _coordinate(low, high, start)
 
     def log_h(t):
         return _finite(log_density(to_y(t)) + log_slope(t))
@@ -74,13 +106,13 @@ def mean_square(log_density, score, low, high, start):
     def log_square(t):
         return _finite(log_h(t) + 2 * jnp.log(jnp.abs(score(to_y(t)))))
 
-    mode, width = _mode_and_width(log_h, centre, reach)
+    mode, width = _mode_and_width(log_h, centre, powers)
 
     def log_parts(tau):
         t = mode + width * jnp.sinh(tau)
         return jnp.stack([log_h(t), log_square(t)]) + _log_cosh_of(tau)
 
-    _, size, values = _panels(log_parts, 2, start.dtype)
+    _, size, values, _ = _panels(log_parts, 2, start.dtype)
     peak = jnp.max(values, axis=(0, 2))
     h = jnp.exp(values - peak[:, None])
     total = size @ (h @ jnp.asarray(_BOOLE, h.dtype))
@@ -134,8 +166,18 @@ def _is_infinite(end) -> bool:
 
 
 def _coordinate(low, high, start):
-    """y(t), log dy/dt, t at the start, and how far to look for the mode in asinh(t)."""
+    """y(t), log dy/dt, t at the start, the powers of ten of t to search, and where y is resolved.
+
+    Beyond the two last values y is rounded to an end of the support, or too large for its type.
+    """
+    info = jnp.finfo(start.dtype)
     below, above = not _is_infinite(low), not _is_infinite(high)
+    largest = 0.98 * jnp.log(jnp.asarray(info.max))
+
+    def smallest(end):
+        """log of the distance from the end at which floats still tell distances well."""
+        return jnp.log(jnp.maximum(info.eps**0.6 * jnp.abs(end), 8 * info.tiny))
+
     if below and above:
         span = high - low
 
@@ -147,19 +189,34 @@ def _coordinate(low, high, start):
         def log_slope(t):
             return -jnp.abs(t) - 2 * jnp.log1p(jnp.exp(-jnp.abs(t)))
 
-        return to_y, log_slope, jnp.zeros_like(start), 4.5
+        ends = smallest(low) - jnp.log(span), jnp.log(span) - smallest(high)
+        ends = jnp.minimum(ends[0], -1.0), jnp.maximum(ends[1], 1.0)
+        return to_y, log_slope, jnp.zeros_like(start), (-10.0, 2.8), ends
     if below:
-        return lambda t: low + jnp.exp(t), lambda t: t, jnp.log(start - low), 5.5
+        to_y, log_slope, centre = (
+            lambda t: low + jnp.exp(t),
+            lambda t: t,
+            jnp.log(start - low),
+        )
+        return to_y, log_slope, centre, (-10.0, 2.8), (smallest(low), largest)
     if above:
-        return lambda t: high - jnp.exp(-t), lambda t: -t, -jnp.log(high - start), 5.5
-    return lambda t: t, jnp.zeros_like, start, 18.0
+        to_y, log_slope, centre = (
+            lambda t: high - jnp.exp(-t),
+            lambda t: -t,
+            -jnp.log(high - start),
+        )
+        return to_y, log_slope, centre, (-10.0, 2.8), (-largest, -smallest(high))
+    whole = jnp.asarray(info.max) / 4
+    return lambda t: t, jnp.zeros_like, start, (-32.0, 32.0), (-whole, whole)
 
 
-def _mode_and_width(log_h, centre, reach):
+def _mode_and_width(log_h, centre, powers):
     """The highest of a grid that grows away from the centre, refined; then where log h has fallen by one."""
-    grid = centre + jnp.sinh(jnp.linspace(-reach, reach, 49, dtype=centre.dtype))
+    steps = 10.0 ** jnp.linspace(*powers, 65, dtype=centre.dtype)
+    grid = centre + jnp.concatenate([-steps[::-1], jnp.zeros(1, steps.dtype), steps])
     at = jnp.argmax(jax.vmap(log_h)(grid))
-    a, m, b = grid[jnp.maximum(at - 1, 0)], grid[at], grid[jnp.minimum(at + 1, 48)]
+    last = grid.size - 1
+    a, m, b = grid[jnp.maximum(at - 1, 0)], grid[at], grid[jnp.minimum(at + 1, last)]
 
     def refine(_, bracket):
         a, m, b = bracket
@@ -167,140 +224,12 @@ def _mode_and_width(log_h, centre, reach):
         k = jnp.argmax(jax.vmap(log_h)(points))
         return points[jnp.maximum(k - 1, 0)], points[k], points[jnp.minimum(k + 1, 8)]
 
-    a, mode, b = jax.lax.fori_loop(0, 9, refine, (a, m, b))
-    eps = jnp.finfo(centre.dtype).eps
-    floor = jnp.maximum(jnp.abs(mode) * 4 * eps, jnp.finfo(centre.dtype).tiny ** 0.5)
-    steps = jnp.maximum((b - a) / 4, floor) * 4.0 ** jnp.arange(24, dtype=centre.dtype)
+    a, mode, b = jax.lax.fori_loop(0, 26, refine, (a, m, b))
+    floor = jnp.maximum(jnp.abs(mode) * 4 * jnp.finfo(centre.dtype).eps, 1e-33)
+    steps = floor * 4.0 ** jnp.arange(112, dtype=centre.dtype)
+    steps = jnp.minimum(steps, jnp.finfo(centre.dtype).max / 8)
     peak = log_h(mode)
-    fallen = (jax.vmap(log_h)(mode + steps) < peak - 1) & (
-        jax.vmap(log_h)(mode - steps) < peak - 1
-    )
+    right, left = jax.vmap(log_h)(mode + steps), jax.vmap(log_h)(mode - steps)
+    fallen = (right < peak - 1) & (left < peak - 1)
     width = jnp.where(fallen.any(), steps[jnp.argmax(fallen)], jnp.ones_like(mode))
     return mode, width
-
-
-def _panels(log_parts, parts, dtype):
-    """Left ends, sizes and log values (panel, part, node) of panels fine enough for every part; unused: size 0.
-
-    `log_parts` maps tau to the logarithms of `parts` integrands, the first of which is the density.
-    """
-    edges = jnp.asarray([*[-e for e in _EDGES[:0:-1]], *_EDGES], dtype)
-    first = edges.size - 1
-    room = first + _ROUNDS * _SPLITS
-    size = jnp.diff(edges)
-    nodes = edges[:-1, None] + size[:, None] * jnp.arange(5, dtype=dtype) / 4
-    values = (
-        jax.vmap(log_parts)(nodes.reshape(-1)).reshape(first, 5, parts).swapaxes(1, 2)
-    )
-    outer = jnp.stack(
-        [jnp.roll(values[:, 0, 3], 1), jnp.roll(values[:, 0, 1], -1)], axis=1
-    )
-    rows = _row(edges[:-1], size, values, outer)
-    rest = jnp.full((room - first, rows.shape[1]), -jnp.inf, dtype).at[:, :2].set(0.0)
-    tolerance = jnp.maximum(1e-7, 8 * jnp.finfo(dtype).eps)
-
-    def doubt(rows):
-        log_mass, log_error, stands_out = (
-            rows[:, 2 : 2 + parts],
-            rows[:, 2 + parts : 2 + 2 * parts],
-            rows[:, -1],
-        )
-        top = jnp.max(log_mass, axis=0)
-        share = jnp.exp(log_error - top) / jnp.sum(jnp.exp(log_mass - top), axis=0)
-        return jnp.maximum(jnp.max(share, axis=1), stands_out)
-
-    def more(state):
-        count, rows = state
-        return (count + _SPLITS <= room) & (jnp.sum(doubt(rows)) > tolerance)
-
-    def halve(state):
-        count, rows = state
-        chosen = _largest(doubt(rows), _SPLITS)
-        old = rows[chosen]
-        left, half = old[:, 0], old[:, 1] / 2
-        outer, values = (
-            old[:, -3:-1],
-            old[:, 2 + 2 * parts : -3].reshape(_SPLITS, parts, 5),
-        )
-        odd = left[:, None] + half[:, None] * jnp.asarray(
-            [0.25, 0.75, 1.25, 1.75], dtype
-        )
-        new = (
-            jax.vmap(log_parts)(odd.reshape(-1))
-            .reshape(_SPLITS, 4, parts)
-            .swapaxes(1, 2)
-        )
-        at = [values[..., 0], new[..., 0], values[..., 1], new[..., 1], values[..., 2]]
-        at += [new[..., 2], values[..., 3], new[..., 3], values[..., 4]]
-        lower = _row(
-            left, half, jnp.stack(at[:5], -1), jnp.stack([outer[:, 0], new[:, 0, 2]], 1)
-        )
-        upper = _row(
-            left + half,
-            half,
-            jnp.stack(at[4:], -1),
-            jnp.stack([new[:, 0, 1], outer[:, 1]], 1),
-        )
-        rows = rows.at[chosen].set(lower).at[count + jnp.arange(_SPLITS)].set(upper)
-        return count + _SPLITS, rows
-
-    _, rows = jax.lax.while_loop(
-        more, halve, (jnp.asarray(first), jnp.concatenate([rows, rest]))
-    )
-    return rows[:, 0], rows[:, 1], rows[:, 2 + 2 * parts : -3].reshape(room, parts, 5)
-
-
-def _largest(values, count):
-    """Where the largest `count` values are; a few passes cost less than sorting under vmap."""
-    at = []
-    for _ in range(count):
-        at.append(jnp.argmax(values))
-        values = values.at[at[-1]].set(-jnp.inf)
-    return jnp.stack(at)
-
-
-def _row(left, size, values, outer):
-    """One row per panel: left, size, log mass and log error per part, log values, two outer values, stands out."""
-    peak = jnp.max(values, axis=2)
-    h = jnp.exp(values - jnp.where(jnp.isfinite(peak), peak, 0.0)[..., None])
-    boole, simpson = (h @ jnp.asarray(rule, h.dtype) for rule in (_BOOLE, _SIMPSON))
-    scale = (peak + jnp.log(size)[:, None])[..., None]
-    logs = scale + jnp.log(jnp.stack([boole, jnp.abs(boole - simpson)], -1))
-    line = jnp.concatenate([outer[:, :1], values[:, 0], outer[:, 1:]], axis=1)
-    drop = jnp.minimum(line[:, 1:-1] - line[:, :-2], line[:, 1:-1] - line[:, 2:])
-    stands_out = jnp.any(drop > 1.5, axis=1).astype(h.dtype)
-    columns = [
-        left[:, None],
-        size[:, None],
-        logs[..., 0],
-        logs[..., 1],
-        values.reshape(size.size, -1),
-        outer,
-    ]
-    return jnp.concatenate([*columns, stands_out[:, None]], axis=1)
-
-
-def _solve(u, left, size, values):
-    """tau with F(tau) = u F(oo): first the panel, then the root of its quintic by halving."""
-    order = jnp.argsort(left)
-    left, size, values = left[order], size[order], values[order]
-    h = jnp.exp(values - jnp.max(values)) * size[:, None]
-    mass = h @ jnp.asarray(_BOOLE, h.dtype)
-    ends = jnp.cumsum(mass)
-    goal = u * ends[-1]
-    k = jnp.minimum(jnp.searchsorted(ends, goal, side="right"), left.size - 1)
-    rest = goal - (ends[k] - mass[k])
-    c = jnp.asarray(_QUARTIC, h.dtype) @ h[k] / jnp.arange(1, 6, dtype=h.dtype)
-
-    def integral(s):
-        return s * (c[0] + s * (c[1] + s * (c[2] + s * (c[3] + s * c[4]))))
-
-    def bisect(_, ends):
-        a, b = ends
-        middle = (a + b) / 2
-        low = integral(middle) < rest
-        return jnp.where(low, middle, a), jnp.where(low, b, middle)
-
-    zero = jnp.zeros_like(u)
-    a, b = jax.lax.fori_loop(0, 50, bisect, (zero, zero + 1))
-    return left[k] + size[k] * (a + b) / 2

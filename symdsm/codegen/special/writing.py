@@ -23,6 +23,7 @@ _FILES = (
     "hyper_zero",
     "wrapped",
     "circular",
+    "panels",
     "quantile",
 )
 
