@@ -117,7 +117,7 @@ def test_quantiles_in_single_precision(name):
     u = jnp.asarray(GRID, jnp.float32)
     y = quantiles((log_density, *place), u)
     assert y.dtype == np.float32
-    assert error(y, np.asarray(u, float), cdf) < (1e-5 if name == "arcsine" else 2e-6)
+    assert error(y, np.asarray(u, float), cdf) < (5e-6 if name == "arcsine" else 2e-6)
 
 
 @pytest.mark.slow

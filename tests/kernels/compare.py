@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
-from scipy.stats import kstest
 
+from tests.kernels import goodness
 from tests.kernels.case import Case
 from tests.oracles import precise
 
@@ -130,13 +130,7 @@ def outside(case: Case, program, dtype) -> Worst:
     return worst(found, np.full(len(y), -np.inf), np.ones(len(y)), y, x)
 
 
-def sampler_p_value(case: Case, program, draws: int = 4000) -> float:
+def sampler_p_value(case: Case, program) -> float:
     """The smallest Kolmogorov-Smirnov p-value over the clean values, of float64 draws from fixed keys."""
-    found = []
-    with jax.enable_x64(True):
-        params = {name: np.asarray(v, float) for name, v in case.params.items()}
-        draw = jax.jit(lambda key, x: program.sample(key, x, **params))
-        for i, x in enumerate(case.clean):
-            y = np.asarray(draw(jax.random.fold_in(jax.random.key(2026), i), np.full(draws, x)))
-            found.append(kstest(y, case.law(x, case.params).cdf).pvalue)
-    return float(np.nanmin(found)) if np.isfinite(found).all() else 0.0
+    inverse = "inverse_cdf" in getattr(program, "source", "")
+    return min(goodness.case_p_values(case, goodness.sampler(program.sample, inverse)))

@@ -21,28 +21,32 @@ from tests.kernels.case import Case
 DRAWS = 4000
 
 
-def sampler(kernel) -> tuple[Callable, bool]:
+def module_sample(kernel) -> tuple[Callable, bool]:
     """The `sample` of the kernel's generated module, not verified, and whether it inverts a CDF numerically."""
     source = module_source(kernel._declaration, kernel.digest)
     return load_source(source, "sampler").sample, "inverse_cdf" in source
 
 
-def column(sample: Callable, inverse: bool, x, params: dict, key=0) -> np.ndarray:
-    """DRAWS draws at one clean value."""
-    key = jax.random.fold_in(jax.random.key(2026), key)
-    with jax.enable_x64(True):
-        params = {name: jnp.asarray(v, float) for name, v in params.items()}
-        if not inverse:
-            return np.asarray(sample(key, jnp.full(DRAWS, x, float), **params))
-        draw = jax.jit(jax.vmap(lambda k, x: sample(k, x, **params), (0, None)))
-        return np.asarray(draw(jax.random.split(key, DRAWS), jnp.asarray(x, float)))
+def sampler(sample: Callable, inverse: bool) -> Callable[..., np.ndarray]:
+    """column(x, params, key) gives DRAWS draws at one clean value of a `sample` from `module_sample`."""
+    mapped = jax.jit(jax.vmap(lambda key, x, params: sample(key, x, **params), (0, None, None)))
+
+    def column(x: float, params: dict, key: int = 0) -> np.ndarray:
+        root = jax.random.fold_in(jax.random.key(2026), key)
+        with jax.enable_x64(True):
+            params = {name: jnp.asarray(v, float) for name, v in params.items()}
+            if not inverse:
+                return np.asarray(sample(root, jnp.full(DRAWS, x, float), **params))
+            return np.asarray(mapped(jax.random.split(root, DRAWS), jnp.asarray(x, float), params))
+
+    return column
 
 
-def case_p_values(case: Case, sample: Callable, inverse: bool) -> list[float]:
+def case_p_values(case: Case, column: Callable[..., np.ndarray]) -> list[float]:
     """One for each clean value of a case, angles reduced to the turn on which the case's law lives."""
     found = []
     for i, x in enumerate(case.clean):
-        y = column(sample, inverse, x, case.params, i)
+        y = column(x, case.params, i)
         if case.circular or case.periodic:
             low, high = case.edges(x, case.params)
             y = low + np.mod(y - low, high - low)
