@@ -12,7 +12,7 @@ from symdsm.codegen.quantile import density_lines, function_lines, window
 from symdsm.codegen.stabilise import stabilise
 from symdsm.errors import CodegenError
 from symdsm.symbolic.derive import derivative, noise_targets
-from symdsm.symbolic.information import fisher_information
+from symdsm.symbolic.information import noisy_information
 
 __all__ = ["fisher_lines"]
 
@@ -22,7 +22,7 @@ def fisher_lines(declaration, doprint, params) -> tuple[list[str], str, list[sp.
 
     A symbol that is not in each of the last is one that the value does not show to be NaN.
     """
-    information = fisher_information(declaration)
+    information = noisy_information(declaration)
     if information.expr is not None:
         try:
             return _closed_form(information, doprint, ["x", *params])

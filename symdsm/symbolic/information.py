@@ -16,7 +16,7 @@ the two differ when the density does not vanish at an edge. Every value is compa
 Source: Lehmann and Casella, Theory of Point Estimation (1998), section 2.5.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 
 import mpmath
@@ -30,11 +30,12 @@ from symdsm.symbolic.information_terms import constant_mean, normal_mean, pivot_
 from symdsm.symbolic.probe import numeric, probes
 from symdsm.symbolic.quadrature import break_points, integrals
 
-__all__ = ["Information", "derived_information", "fisher_information", "mean_of_square"]
+__all__ = ["Information", "derived_information", "fisher_information", "mean_of_square", "noisy_information"]
 
 _SECONDS = 2.0
 _FAILURES = (OutOfTime, NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, KeyError)
 _CACHE: dict = {}
+_NOISY: dict = {}
 _RULES = (
     ("constant", constant_mean),
     ("normal", normal_mean),
@@ -88,19 +89,31 @@ def derived_information(declaration) -> Information:
     return Information(None, sp.true, "no closed form is sought for this kind of kernel; the program computes it")
 
 
-@derived_information.register
-def _(declaration: Declaration) -> Information:
+def noisy_information(declaration: Declaration) -> Information:
+    """The part of `fisher_information` in y of a scalar kernel, which is all that its code needs."""
+    if declaration not in _NOISY:
+        _NOISY[declaration] = _in_noisy(declaration)
+    return _NOISY[declaration]
+
+
+def _in_noisy(declaration: Declaration) -> Information:
     if declaration.parts:
         return Information(None, sp.true, "a mixture has no closed form; the program uses quadrature")
     law = _law(declaration)
     if law is None:
         return Information(None, sp.true, "the support is not an interval; the program uses quadrature")
-    log_f, u, support, score, level_score = law
-    expr, condition, method = _one(declaration, log_f, u, support, score)
-    if level_score is None:
-        return Information(expr, condition, method)
-    level_expr, level_condition, level_method = _one(declaration, log_f, u, support, level_score)
-    return Information(expr, condition, method, level_expr, level_condition, level_method)
+    *noise, _ = law
+    return Information(*_one(declaration, *noise))
+
+
+@derived_information.register
+def _(declaration: Declaration) -> Information:
+    found, law = noisy_information(declaration), None if declaration.parts else _law(declaration)
+    if law is None or law[-1] is None:
+        return found
+    *noise, _, level_score = law
+    level_expr, level_condition, level_method = _one(declaration, *noise, level_score)
+    return replace(found, level_expr=level_expr, level_condition=level_condition, level_method=level_method)
 
 
 def _law(declaration):

@@ -18,7 +18,7 @@ from symdsm.symbolic.constructors import push_forward
 from symdsm.symbolic.declaration import Declaration, Noise
 from symdsm.symbolic.derive import derivative
 from symdsm.symbolic.findings import tidy_boolean
-from symdsm.symbolic.information import Information, derived_information, fisher_information
+from symdsm.symbolic.information import Information, derived_information, noisy_information
 from symdsm.symbolic.joint import JointDeclaration
 from symdsm.symbolic.joint_laws import JointLaw
 from symdsm.symbolic.laws import LAWS
@@ -192,7 +192,7 @@ def _(declaration: JointDeclaration) -> Information:
 def _group_information(declaration, group) -> tuple[sp.Expr, sp.Basic] | None:
     scalar = _scalar(declaration, group)
     if scalar is not None:
-        found = fisher_information(scalar)
+        found = noisy_information(scalar)
         return None if found.expr is None else (found.expr, found.condition)
     slopes, blocks, condition = _affine(declaration, group), [], sp.true
     if slopes is None:
@@ -203,7 +203,7 @@ def _group_information(declaration, group) -> tuple[sp.Expr, sp.Basic] | None:
         elif law.moment is not None:
             return None
         else:
-            found = fisher_information(location_kernel(declaration, law))
+            found = noisy_information(location_kernel(declaration, law))
             if found.expr is None:
                 return None
             blocks.append(sp.Matrix([[found.expr]]))
