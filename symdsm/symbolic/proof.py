@@ -56,8 +56,8 @@ def _subject(declaration: Declaration, names: dict, regularity: Regularity) -> S
     psi = next(p for p in _PSI if p.lstrip("\\") not in taken)
     q = next(p for p in _Q if p not in taken)
     found = (regularity.holds, regularity.identity_holds, sp.true)
-    condition = next(c for c in found if c is not None and c is not sp.false)
-    return ScalarSubject(declaration, Writer(names), condition, psi, q)
+    conditions = tuple(c for c in found if c is not None and c is not sp.false)
+    return ScalarSubject(declaration, Writer(names), conditions, psi, q)
 
 
 def _scalar_sections(subject: ScalarSubject, regularity: Regularity) -> tuple[tuple[Section, ...], bool]:

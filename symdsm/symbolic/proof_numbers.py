@@ -38,10 +38,10 @@ class Place:
 
 
 class ScalarNumbers:
-    """log p, its derivatives and its integrals as numbers, where `condition` holds."""
+    """log p, its derivatives and its integrals as numbers, where the first of the conditions that can be met holds."""
 
-    def __init__(self, declaration: Declaration, condition: sp.Basic = sp.true):
-        self.declaration, self.condition = declaration, condition
+    def __init__(self, declaration: Declaration, conditions: tuple = (sp.true,)):
+        self.declaration, self.conditions = declaration, conditions
         self.symbols = [declaration.clean, *declaration.params]
         self._log_p = numeric(declaration.log_density, [declaration.noisy, *self.symbols])
         self._inside = numeric(declaration.inside, [sp.Symbol(declaration.noisy.name, real=True), *self.symbols])
@@ -49,8 +49,12 @@ class ScalarNumbers:
     @cached_property
     def points(self) -> list[dict]:
         found = probes(self.declaration, 24, seed=17)
-        fitting = [p for p in found if self.condition.subs({s: sp.Float(v) for s, v in p.items()}) == sp.true]
-        return [{s: mpmath.mpf(v) for s, v in p.items()} for p in fitting[:3]]
+        numbers = [{s: sp.Float(v) for s, v in p.items()} for p in found]
+        for condition in self.conditions:
+            fitting = [p for p, put in zip(found, numbers, strict=True) if condition.subs(put) == sp.true]
+            if fitting:
+                return [{s: mpmath.mpf(v) for s, v in p.items()} for p in fitting[:3]]
+        return []
 
     @cached_property
     def places(self) -> list[Place]:

@@ -34,11 +34,11 @@ ELEMENTWISE = (
 
 @dataclass
 class ScalarSubject:
-    """A scalar declaration with its printed symbols; `condition` is where its identity holds."""
+    """A scalar declaration with its printed symbols; `conditions` are those of `ScalarNumbers`."""
 
     declaration: Declaration
     writer: Writer
-    condition: sp.Basic
+    conditions: tuple
     psi: str = r"\psi"
     q: str = "q"
     remark: str = ELEMENTWISE
@@ -56,7 +56,7 @@ class ScalarSubject:
 
     @cached_property
     def numbers(self) -> ScalarNumbers:
-        return ScalarNumbers(self.declaration, self.condition)
+        return ScalarNumbers(self.declaration, self.conditions)
 
     @cached_property
     def score(self) -> sp.Expr:

@@ -10,14 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from symdsm.errors import ShapeError
+import symdsm as sd
+from symdsm.errors import DerivationError, ShapeError
+from symdsm.learning.checks import check_pair
 from symdsm.learning.levels import geometric
 from symdsm.learning.networks import AbstractScore, Energy
 from symdsm.learning.noise import Noise
 from symdsm.learning.objectives import controlled, dsm, dual
 from symdsm.learning.potentials import potential_of
 from symdsm.learning.scaling import measure
-from tests.learning.doubles import PROGRAM, GaussianProgram, Mixture, Multiplicative
+from tests.learning.doubles import PROGRAM, GaussianKernel, GaussianProgram, Mixture, Multiplicative
 
 LEVELS = geometric(0.3, 3.0)
 POINTS, WEIGHTS = jnp.asarray([[-1.0], [0.5], [2.0]]), jnp.asarray([0.2, 0.5, 0.3])
@@ -199,3 +201,28 @@ def test_events_that_change_shape_have_no_control_variate(potential):
     potential = eqx.tree_at(lambda p: p.noise, potential, Noise({}, LEVELS, "sigma", False, Growing()))
     with pytest.raises(ShapeError, match="equal shapes"):
         controlled()(potential, jax.random.key(3), jnp.asarray([1.5]), jnp.asarray(0.3))
+
+
+def test_the_control_variate_needs_a_mean_of_zero():
+    net = Fixed((1,), jnp.zeros((8, 2)), jnp.zeros((1, 8)))
+    with pytest.raises(DerivationError, match="unknown"):
+        check_pair(net, "controlled", GaussianKernel())
+    one_look = sd.families.speckle().subs({"L": 1})
+    with pytest.raises(DerivationError, match=r"E\[score \| x\] = -1/x"):
+        check_pair(net, "controlled", one_look)
+    check_pair(net, "controlled", sd.families.gaussian())
+
+
+@pytest.mark.slow
+def test_a_fit_with_the_control_variate_finds_the_score():
+    data = np.random.default_rng(0).normal(size=(4000, 1)).astype(np.float32)
+    net = sd.Score((1,), key=jax.random.key(0), width=32, depth=2)
+    fit = sd.fit(
+        net, data, sd.families.gaussian(), key=jax.random.key(1), levels=geometric(0.05, 1.0),
+        objective="controlled", steps=3000, progress=False,
+    )  # fmt: skip
+    y = jnp.linspace(-1.5, 1.5, 7)
+    for sigma in (0.1, 0.5):
+        found = np.concatenate([fit.score(v[None], sigma) for v in y])
+        true = -np.asarray(y) / (data.var() + sigma**2)
+        assert np.sqrt(np.mean((found - true) ** 2)) < 0.25 * np.sqrt(np.mean(true**2))

@@ -7,8 +7,8 @@ import pytest
 import sympy as sp
 import sympy.stats as st
 
-from symdsm.errors import DerivationError
-from symdsm.symbolic import derive, families, families_coupled, proof_objective, proof_scalar
+from symdsm.errors import DerivationError, ParameterError
+from symdsm.symbolic import derive, families, families_coupled, families_manifolds, proof_objective, proof_scalar
 from symdsm.symbolic.circular import from_circular_density
 from symdsm.symbolic.constructors import change, from_density, from_random, mixture
 from symdsm.symbolic.coupled import from_coupled
@@ -245,3 +245,10 @@ def test_a_planted_wrong_coupled_score_is_refused(monkeypatch):
     monkeypatch.setattr(derive, "score", lambda d: -RIGHT_SCORE(d))
     with pytest.raises(DerivationError, match="whose two sides are"):
         proof(declaration, check_regularity(declaration))
+
+
+def test_what_cannot_be_written(gaussian):
+    with pytest.raises(ParameterError, match='"latex" or "markdown"'):
+        gaussian.text("pdf")
+    with pytest.raises(DerivationError, match="tangent gradient"):
+        written(coupled(families_manifolds.von_mises_fisher))
