@@ -22,7 +22,7 @@ def normal_mean(log_f, u, support, score):
     """u standard normal, score^2 a sum of c u^p e^(ku):  E u^p e^(ku) = e^(k^2/2) E (u + k)^p."""
     if support != sp.S.Reals or sp.expand(log_f + u**2 / 2).has(u):
         return None
-    square = sp.expand(sp.powsimp(sp.expand(plain(score))) ** 2)
+    square = sp.expand(sp.powsimp(sp.expand(_in_one_power(plain(score), u))) ** 2)
     total = sp.S.Zero
     for term in sp.Add.make_args(sp.expand(sp.expand_power_exp(square))):
         c, own = sp.powsimp(term).as_independent(u, as_Add=False)
@@ -42,6 +42,21 @@ def normal_mean(log_f, u, support, score):
         moment = sum(sp.binomial(p, m) * sp.factorial2(m - 1) * k ** (p - m) for m in range(0, int(p) + 1, 2))
         total += c * sp.exp(k**2 / 2) * moment
     return tidy(total), sp.true
+
+
+def _in_one_power(score, u):
+    """A rational function of one w = exp(c + k u), such as that of a logistic map, as a sum of powers of w."""
+    powers = [e for e in score.atoms(sp.exp) if u in e.free_symbols]
+    if not powers or not score.has(sp.Pow) or not any(p.exp.is_negative for p in score.atoms(sp.Pow)):
+        return score
+    w, unit = sp.Dummy("w", positive=True), min(powers, key=sp.count_ops).args[0]
+    ratios = {e: sp.cancel(e.args[0] / unit) for e in powers}
+    if not all(r.is_Integer for r in ratios.values()):
+        return score
+    above, below = sp.fraction(sp.cancel(sp.together(score.xreplace({e: w**r for e, r in ratios.items()}))))
+    scale, rest = sp.factor(below).as_independent(w, as_Add=False)
+    terms = sp.collect(sp.expand(above / rest), w, evaluate=False)
+    return sp.Add(*[sp.factor(c / scale) * v for v, c in terms.items()]).xreplace({w: sp.exp(unit)})
 
 
 def von_mises_mean(log_f, u, support, score):

@@ -150,3 +150,17 @@ def test_a_vector_gaussian_has_the_information_of_its_moments():
     kernel = sd.Kernel.from_sde(sp.zeros(2, 1), sp.eye(2), sp.Matrix([x1, x2]), t)
     assert sp.simplify(kernel.fisher_information() - 2 / t) == 0
     assert sp.simplify(kernel.fisher_information(of="level") - 1 / t**2) == 0
+
+
+def test_a_logistic_map_of_a_normal():
+    """score = -(z + s (1 - 2y))/(s y (1 - y)), with y = logistic(logit x + s z): the mean of its square by scipy."""
+    found = sd.families.logit_normal().fisher_information()
+    at, scale = 0.3, 0.5
+
+    def square(z):
+        v = 1 / (1 + np.exp(-(np.log(at / (1 - at)) + scale * z)))
+        return ((z + scale * (1 - 2 * v)) / (scale * v * (1 - v))) ** 2 * scs.norm.pdf(z)
+
+    oracle, _ = integrate.quad(square, -12, 12)
+    own = found.subs({sym: at if sym.name == "x" else scale for sym in found.free_symbols})
+    assert abs(float(own) / oracle - 1) < 1e-8

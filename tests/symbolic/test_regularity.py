@@ -218,3 +218,9 @@ def test_shrinking_noise_and_the_boundary_term_stand_apart():
 def test_counts_are_refused_with_a_continuous_stand_in():
     with pytest.raises(DeclarationError, match="Normal"):
         from_random(st.Poisson("y", xp), xp)
+
+
+@pytest.mark.parametrize("family", ["logit_normal", "skew_normal", "wrapped_cauchy"])
+def test_ready_families_are_decided_row_by_row(family):
+    found = getattr(sd.families, family)().check()
+    assert found.holds == YES and found.level_holds == YES and found.mean_score == 0
