@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sympy as sp
+from sympy.stats.rv import RandomSymbol
 
 from symdsm.errors import DeclarationError, ParameterError
 from symdsm.symbolic.declaration import Declaration
@@ -13,6 +14,7 @@ from symdsm.symbolic.probe import numeric, probes
 
 __all__ = [
     "admissible_values",
+    "as_real",
     "as_column",
     "check_coordinate",
     "check_declared",
@@ -172,3 +174,27 @@ def admissible_values(kernel, values: Mapping) -> dict[sp.Symbol, sp.Expr]:
                 )
         put[symbol] = value
     return put
+
+
+def as_real(*expressions):
+    """Symbols without assumptions are taken as real, integer shapes as real ones; `names` gives the user's back.
+
+    (SymPy writes loggamma of an integer symbol as log(gamma(k)), which overflows.)
+    """
+    free = {s for e in expressions if isinstance(e, sp.Basic) for s in _symbols(e)}
+    free = {s for s in free if s.is_real is None or s.is_integer}
+    to_real = {s: _real_symbol(s) for s in free if s.is_commutative}
+    moved = [e.xreplace(to_real) if isinstance(e, sp.Basic) else e for e in expressions]
+    return {real: s for s, real in to_real.items()}, moved
+
+
+def _symbols(expression: sp.Basic) -> set[sp.Symbol]:
+    """The free symbols, and those in the parameters of random symbols, which SymPy does not count as free."""
+    randoms = expression.atoms(RandomSymbol)
+    inner = {s for r in randoms for a in r.pspace.distribution.args for s in a.free_symbols}
+    return {s for s in expression.free_symbols - randoms | inner if isinstance(s, sp.Symbol)}
+
+
+def _real_symbol(symbol: sp.Symbol) -> sp.Symbol:
+    facts = {f: True for f in ("positive", "nonnegative", "negative") if getattr(symbol, f"is_{f}")}
+    return sp.Symbol(symbol.name, real=True, **facts)

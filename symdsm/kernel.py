@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sympy as sp
-from sympy.stats.rv import RandomSymbol
 
 from symdsm.arguments import (
     admissible_values,
     as_column,
+    as_real,
     check_coordinate,
     check_declared,
     check_scalar,
@@ -87,7 +87,7 @@ class Kernel:
         """
         expr, clean = as_column(expr), as_column(clean)
         check_declared(expr, level, clean=clean)
-        names, (expr, clean, level) = _as_real(expr, clean, level)
+        names, (expr, clean, level) = as_real(expr, clean, level)
         dirichlet = as_dirichlet(expr, clean, level)
         if dirichlet is not None:
             return cls(from_coupled(*dirichlet, log=True), names)
@@ -108,7 +108,7 @@ class Kernel:
         check_support(support, noisy)
         if isinstance(noisy, sp.IndexedBase):
             return cls(from_coupled(f, noisy, clean, support, level, log))
-        names, (f, noisy, clean, support, level) = _as_real(f, noisy, clean, support, level)
+        names, (f, noisy, clean, support, level) = as_real(f, noisy, clean, support, level)
         if period is not None:
             return cls(from_circular_density(f, noisy, clean, support, level, log, period), names)
         return cls(constructors.from_density(f, noisy, clean, support, level, log), names)
@@ -141,7 +141,7 @@ class Kernel:
         """
         check_scalar({str(k): part for k, part in enumerate(parts)}, "a mixture")
         check_weights(parts.values())
-        names, weights = _as_real(*map(sp.sympify, parts.values()))
+        names, weights = as_real(*map(sp.sympify, parts.values()))
         pairs = tuple((kernel._declaration, w) for kernel, w in zip(parts, weights, strict=True))
         for kernel in parts:
             names |= kernel._names
@@ -380,30 +380,6 @@ class Kernel:
 
     def _repr_latex_(self) -> str:
         return latex(self)
-
-
-def _as_real(*expressions):
-    """Symbols without assumptions are taken as real, integer shapes as real ones; `names` gives the user's back.
-
-    (SymPy writes loggamma of an integer symbol as log(gamma(k)), which overflows.)
-    """
-    free = {s for e in expressions if isinstance(e, sp.Basic) for s in _symbols(e)}
-    free = {s for s in free if s.is_real is None or s.is_integer}
-    to_real = {s: _real_symbol(s) for s in free if s.is_commutative}
-    moved = [e.xreplace(to_real) if isinstance(e, sp.Basic) else e for e in expressions]
-    return {real: s for s, real in to_real.items()}, moved
-
-
-def _symbols(expression: sp.Basic) -> set[sp.Symbol]:
-    """The free symbols, and those in the parameters of random symbols, which SymPy does not count as free."""
-    randoms = expression.atoms(RandomSymbol)
-    inner = {s for r in randoms for a in r.pspace.distribution.args for s in a.free_symbols}
-    return {s for s in expression.free_symbols - randoms | inner if isinstance(s, sp.Symbol)}
-
-
-def _real_symbol(symbol: sp.Symbol) -> sp.Symbol:
-    facts = {f: True for f in ("positive", "nonnegative", "negative") if getattr(symbol, f"is_{f}")}
-    return sp.Symbol(symbol.name, real=True, **facts)
 
 
 def _from_json(text: str) -> Kernel:
