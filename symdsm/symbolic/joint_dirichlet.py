@@ -30,7 +30,7 @@ def as_dirichlet(expr, clean, level) -> tuple | None:
         raise DeclarationError(
             given=f"the Dirichlet law with concentrations {concentrations} and clean={entries}",
             expected="one clean symbol for each entry, and the same function of it as each concentration",
-            fix="write st.Dirichlet('y', [nu*x1, nu*x2, nu*x3]) with clean=[x1, x2, x3], or its density in index notation",
+            fix="write st.Dirichlet('y', [nu*x1, nu*x2]) with clean=[x1, x2], or its density in index notation",
         )
     taken = {s.name for c in concentrations for s in c.free_symbols}
     noisy, x = (sp.IndexedBase(sp.Symbol(_free(name, taken)), real=True) for name in (expr.name, "x"))
