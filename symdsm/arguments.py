@@ -16,6 +16,7 @@ __all__ = [
     "admissible_values",
     "as_real",
     "as_column",
+    "as_real",
     "check_coordinate",
     "check_declared",
     "check_scalar",
