@@ -4,7 +4,8 @@ A contribution that reaches the whole array is added. One that reaches a slice i
 so that everything stays one loop over the array, and added in place when it is dear, because a padded term is
 computed once for each of its uses (measured on a million coordinates: padding is three times faster for differences,
 adding in place sixteen times faster for roots). On one axis one of the padded terms is concatenated with its zeros
-instead, which on one CPU core is twice as fast (on two it is no slower); an entry that stands before it takes the place of the zero.
+instead, which is twice as fast on one CPU core and no gain on two; an entry that stands before it takes the place of
+the zero.
 """
 
 import re
