@@ -16,7 +16,6 @@ __all__ = [
     "admissible_values",
     "as_real",
     "as_column",
-    "as_real",
     "check_coordinate",
     "check_declared",
     "check_scalar",
