@@ -231,15 +231,19 @@ def _grows(declaration, value) -> bool | None:
     lam, y, x = declaration.level, declaration.noisy, declaration.clean
     answers = []
     for p in probes(declaration, 3, seed=23):
-        gains = []
+        gains, at_edge = [], False
         for place in {x, declaration.anchor} - {None}:
-            at = numeric(declaration.log_density.xreplace({y: place}), list(p))
+            there = declaration.log_density.xreplace({y: place})
+            if there.has(sp.zoo, sp.nan, sp.oo):
+                at_edge = True
+                continue
+            at = numeric(there, list(p))
             try:
                 far, near = (mpmath.mpmathify(at(*(p | {lam: v}).values())) for v in (value, 1.0))
             except _TROUBLE:
                 continue
             if mpmath.im(far) == 0 and mpmath.isfinite(far) and mpmath.isfinite(near):
                 gains.append(mpmath.re(far - near))
-        if gains:
+        if gains and (max(gains) > 5 or not at_edge):
             answers.append(max(gains) > 5)
     return None if not answers else all(answers)

@@ -49,3 +49,8 @@ def test_half_a_log_determinant_is_missed():
 )
 def test_other_densities(f, level, expected):
     assert normalised(f, level) is expected
+
+
+def test_tails_that_vanish_at_once_take_no_time():
+    """exp(-cosh(1e11)) is zero; asked for its digits, mpmath would not come back."""
+    assert normalised(sp.Sum(-sp.cosh((Y[i] - X[i]) / s), (i, 0, n - 1))) is None

@@ -215,6 +215,13 @@ def test_shrinking_noise_and_the_boundary_term_stand_apart():
     assert finding(fixed_shape, "shrinks").when in (YES, NO)
 
 
+def test_a_scale_whose_centre_is_an_edge_is_not_said_to_keep_its_size():
+    """Levy noise shrinks with its scale, but its density is zero at the clean value, whatever the scale."""
+    density = sp.sqrt(s / (2 * sp.pi)) * sp.exp(-s / (2 * (y - x))) / (y - x) ** sp.Rational(3, 2)
+    found = check_regularity(from_density(density, y, x, sp.Interval.open(x, sp.oo), s))
+    assert found.identity_holds is YES and finding(found, "shrinks").when is not NO
+
+
 def test_counts_are_refused_with_a_continuous_stand_in():
     with pytest.raises(DeclarationError, match="Normal"):
         from_random(st.Poisson("y", xp), xp)
