@@ -70,19 +70,15 @@ def _(a: JointDeclaration, b: JointDeclaration) -> bool:
     faces = [_joint_face(d, y, put, [*y, *symbols]) for d, put in ((a, {}), (b, clean))]
     noises = list(a.noise.variables)
     places = [numeric(g, [*noises, *symbols]) for g in a.noise.maps]
-    compared = 0
-    for point in joint_points(a, 3, seed=12):
-        for sign in (1, -1):
-            noise = [_inside(s, rng) for s in a.noise.supports]
-            at = [sign * mpmath.re(place(*noise, *point.values())) for place in places]
-            values = [face(*at, *point.values()) for face in faces]
-            if (values[0] is None) != (values[1] is None):
-                return False
-            if values[0] is not None:
-                compared += 1
-                if abs(values[0] - values[1]) > _TOLERANCE * (1 + abs(values[0])):
-                    return False
-    return compared > 0
+
+    def pairs():
+        for point in joint_points(a, 3, seed=12):
+            for sign in (1, -1):
+                noise = [_inside(s, rng) for s in a.noise.supports]
+                at = [sign * mpmath.re(place(*noise, *point.values())) for place in places]
+                yield [face(*at, *point.values()) for face in faces]
+
+    return _one_law(pairs())
 
 
 def _inside(support: sp.Set, rng: random.Random) -> float:
@@ -135,17 +131,26 @@ def _(a: Declaration, b: Declaration) -> bool:
     points = probes(a, 3, seed=12)
     faces = [_face(d, y, {d.noisy: y, _probe(d): y, d.clean: a.clean}, [y, *symbols]) for d in (a, b)]
     anchor = numeric(a.anchor if a.anchor is not None else sp.S.One, symbols)
+
+    def pairs():
+        for point in points:
+            start = mpmath.re(anchor(*point.values()))
+            for step in _STEPS:
+                yield [face(start + step, *point.values()) for face in faces]
+
+    return _one_law(pairs())
+
+
+def _one_law(pairs) -> bool:
+    """Pairs of log densities, None outside a support: equal everywhere, and compared at least once."""
     compared = 0
-    for point in points:
-        start = mpmath.re(anchor(*point.values()))
-        for step in _STEPS:
-            values = [face(start + step, *point.values()) for face in faces]
-            if (values[0] is None) != (values[1] is None):
+    for first, second in pairs:
+        if (first is None) != (second is None):
+            return False
+        if first is not None:
+            compared += 1
+            if abs(first - second) > _TOLERANCE * (1 + abs(first)):
                 return False
-            if values[0] is not None:
-                compared += 1
-                if abs(values[0] - values[1]) > _TOLERANCE * (1 + abs(values[0])):
-                    return False
     return compared > 0
 
 
