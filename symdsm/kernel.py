@@ -251,7 +251,8 @@ class Kernel:
     def fisher_information(self, of: str = "noisy") -> sp.Expr | None:
         """E[score^2 | x], or with of="level" E[level_score^2 | x]; SymPy, oo where it is infinite.
 
-        None when no closed form is known, and check() says why; `compile().fisher` gives numbers for the first.
+        None when no closed form is known, and check() says why. Numbers come from the compiled kernel: `fisher` and
+        `level_fisher` (by quadrature where need be), and for several values `fisher_estimate`, from draws.
         Raises DerivationError for a level score that does not exist, ParameterError for another `of`.
         """
         if of not in ("noisy", "level"):

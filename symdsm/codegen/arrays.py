@@ -25,6 +25,7 @@ __all__ = [
     "clean_writer",
     "emit_derivative",
     "emit_fisher",
+    "emit_level_fisher",
     "emit_level_score",
     "emit_log_prob",
     "emit_sample",
@@ -83,6 +84,12 @@ def emit_fisher(d: IndexedDensity) -> str:
     if trace is None:
         raise _not_gaussian(d)
     return emit_without_noise(d, "fisher", trace, "E of the squared score, summed.")
+
+
+def emit_level_fisher(d: IndexedDensity, level: sp.Symbol) -> str:
+    """`def level_fisher(x, /, *, ...)` of a Gaussian whose level is its scale: 2 n / level**2 for n entries."""
+    expr = 2 * sp.Mul(*d.shapes[d.noisy]) / level**2
+    return emit_without_noise(d, "level_fisher", expr, "E of the squared level score.")
 
 
 def emit_without_noise(d: IndexedDensity, name: str, expr: sp.Expr, text: str) -> str:

@@ -15,6 +15,7 @@ from symdsm.codegen.denoise import denoise_source
 from symdsm.codegen.docstring import with_validity
 from symdsm.codegen.guards import rules_of
 from symdsm.codegen.layout import formatted
+from symdsm.codegen.level_fisher import level_fisher_source
 from symdsm.codegen.program import Program, verify_draws, verify_scores
 from symdsm.codegen.source import HELPER_IMPORT, scalar_source
 from symdsm.codegen.source_coupled import coupled_source
@@ -79,7 +80,11 @@ def unverified_program(declaration, digest: str) -> Program:
         module_source(declaration, digest),
         {s.name: rules_of(s) for s in declaration.params},
         no_level,
-        partial(denoise_source, declaration),
+        {
+            "posterior_mean": partial(denoise_source, declaration),
+            "denoise": partial(denoise_source, declaration),
+            "level_fisher": partial(level_fisher_source, declaration),
+        },
         _array_rules(declaration),
     )
 

@@ -11,6 +11,7 @@ import hashlib
 import linecache
 import types
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 import jax
@@ -18,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from symdsm.codegen.call_arguments import checked_parameters, floats
+from symdsm.codegen.fisher_estimate import estimated, refuse_request, squares_at, squares_of_targets
 from symdsm.errors import CodegenError, DerivationError, ShapeError
 
 __all__ = ["Program", "load_source"]
@@ -33,12 +35,13 @@ def load_source(source: str, name: str) -> types.ModuleType:
 
 
 class Program:
-    """A kernel's compiled face: log_prob, score, level_score, sample, target, dual_target, fisher, denoise, source.
+    """A kernel's compiled face: log_prob, score, level_score, sample, target, dual_target, denoise, source, and the
+    informations fisher, level_fisher and fisher_estimate.
 
-    y, x and key are positional, parameters go by keyword. For a scalar kernel log_prob, score, level_score and
-    fisher are elementwise over arrays that broadcast; for a coupled one log_prob and level_score sum over the event
-    (the trailing axes), score has the event's shape and fisher is the trace. All work under jit, vmap and grad, in
-    float32 and float64.
+    y, x and key are positional, parameters go by keyword. For a scalar kernel log_prob, score, level_score and the
+    informations are elementwise over arrays that broadcast; for a coupled one log_prob and level_score sum over the
+    event (the trailing axes), score has the event's shape and fisher is the trace. All work under jit, vmap and grad,
+    in float32 and float64.
 
     Raises ParameterError for an unknown, missing or inadmissible parameter, DataError for complex, integer or boolean
     arrays and for a clean value that breaks its assumption (under jit such values give NaN), ShapeError for arrays
@@ -50,16 +53,18 @@ class Program:
         source: str,
         params: Mapping[str, Sequence[str]],
         no_level: DerivationError | None,
-        denoising: Callable[[], str] | None = None,
+        later: Mapping[str, Callable[[], str]] = MappingProxyType({}),
         arrays: Mapping = MappingProxyType({}),
     ):
         self.source = source
-        self._denoising = denoising
+        self._later = dict(later)
         self._params, self._arrays = dict(params), dict(arrays)
         self._no_level = no_level
         self._module = load_source(source, f"kernel_{hashlib.sha256(source.encode()).hexdigest()[:12]}")
-        names = ("log_prob", "score", "level_score", "sample", "target", "dual_target", "fisher")
+        names = ("log_prob", "score", "level_score", "sample", "target", "dual_target", "fisher", "level_fisher")
         self._compiled = {n: jax.jit(getattr(self._module, n)) for n in names if hasattr(self._module, n)}
+        self._compiled["squares_of_targets"] = jax.jit(partial(squares_of_targets, self._module), static_argnums=(0, 1))
+        self._compiled["squares_at"] = jax.jit(partial(squares_at, self._module), static_argnums=0)
         self._chains = None
 
     def log_prob(self, y, x, /, **params):
@@ -118,8 +123,41 @@ class Program:
         return self._call("dual_target", (key,), {"x": x}, params)
 
     def fisher(self, x, /, **params):
-        """E[score**2 | x]."""
+        """E[score**2 | x], inf where it diverges.
+
+        Raises DerivationError for a kernel of several values without a closed form; `fisher_estimate` has a number.
+        """
         return self._call("fisher", (), {"x": x}, params)
+
+    def level_fisher(self, x, /, **params):
+        """E[level_score**2 | x], inf where it diverges: a closed form, else quadrature to about 1e-8.
+
+        Raises DerivationError where there is no level score, and for a kernel of several values that is not Gaussian;
+        `fisher_estimate` has a number for the latter.
+        """
+        self._require_level()
+        self._emit("level_fisher")
+        return self._call("level_fisher", (), {"x": x}, params)
+
+    def fisher_estimate(self, key, x, /, draws: int = 4096, of: str = "noisy", **params):
+        """(value, error): the mean of |score|**2 over `draws` draws y ~ p(. | x), and its standard error.
+
+        One pair for each event of x, whatever the kernel; `of="level"` squares the level score. The error allows for
+        the correlation of Markov chains. Where E|score|**4 is infinite it says little.
+
+        Raises ParameterError for another `of` or fewer than 2 draws, DerivationError where there is no level score or
+        no sampler, SamplingError where the chains failed.
+        """
+        refuse_request(draws, of)
+        if of == "level":
+            self._require_level()
+        if self.needs_chains:
+            y = self.draws(key, x, draws, **params)
+            return estimated(self._call("squares_at", (of,), {"y": y, "x": x}, params), correlated=True)
+        if "sample" not in self._compiled:
+            raise self._missing("sample")
+        squares = self._call("squares_of_targets", (draws, of, key), {"x": x}, params)
+        return estimated(squares, correlated=False)
 
     def posterior_mean(self, y, score, /, **params):
         """E[T(x) | y] from score = d/dy log q(y), T the statistic that the kernel's score identifies."""
@@ -135,11 +173,15 @@ class Program:
         return self._denoised("denoise", y, score, params)
 
     def _denoised(self, name, y, score, params):
-        if name not in self._compiled:
-            source = self._denoising()
-            module = load_source(source, f"denoiser_{hashlib.sha256(source.encode()).hexdigest()[:12]}")
-            self._compiled |= {n: jax.jit(getattr(module, n)) for n in ("posterior_mean", "denoise")}
+        self._emit(name)
         return self._call(name, (), {"y": y, "score": score}, params)
+
+    def _emit(self, name):
+        """Generate and load a function that the kernel's module does not have."""
+        if name not in self._compiled:
+            source = self._later[name]()
+            module = load_source(source, f"{name}_{hashlib.sha256(source.encode()).hexdigest()[:12]}")
+            self._compiled |= {n: jax.jit(getattr(module, n)) for n in self._later if hasattr(module, n)}
 
     def _call(self, name, keys, arrays, params):
         params = checked_parameters(params, self._params)
@@ -205,7 +247,7 @@ class Program:
             return DerivationError(
                 given="the information of a kernel of several values that has no known closed form",
                 expected="a closed form of E[score score']",
-                fix="average the squared score over draws of target",
+                fix="use program.fisher_estimate(key, x, ...), an average over draws with its error",
             )
         return DerivationError(
             given=f"{name} of a coupled kernel whose noisy array's size no other array tells",

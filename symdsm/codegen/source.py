@@ -10,7 +10,7 @@ import sympy as sp
 
 from symdsm.codegen.docstring import assumptions, density_of, formula, in_words, module_docstring, slope_of
 from symdsm.codegen.draws import density_draw_lines, draw_lines
-from symdsm.codegen.fisher import fisher_lines
+from symdsm.codegen.fisher import fisher_lines, level_fisher_lines
 from symdsm.codegen.guards import carries, complement, guard_functions, guard_lines, rules_of
 from symdsm.codegen.naming import compact, statements
 from symdsm.codegen.printer import JaxPrinter
@@ -19,7 +19,15 @@ from symdsm.codegen.stabilise import stabilise
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.derive import derivative, noise_targets, readable
 
-__all__ = ["HELPER_IMPORT", "block_formulas", "block_functions", "module_text", "remarks", "scalar_source"]
+__all__ = [
+    "HELPER_IMPORT",
+    "block_formulas",
+    "block_functions",
+    "level_fisher_function",
+    "module_text",
+    "remarks",
+    "scalar_source",
+]
 
 HELPER_IMPORT = "from symdsm.codegen import special"
 _RETURNS = " -> jax.Array:"
@@ -44,6 +52,11 @@ def block_functions(declaration: Declaration, suffix: str = "") -> list[str]:
         level_score = shorten(derivative(log_density, declaration.level))
         functions.append(emit.pointwise("level_score", level_score, "jnp.nan", text))
     return [*functions, *emit.noise(), *emit.sample(), *emit.targets(dual), emit.fisher()]
+
+
+def level_fisher_function(declaration: Declaration, suffix: str = "") -> str:
+    """`def level_fisher(x, /, ..)`, which codegen/level_fisher.py puts into a module of its own."""
+    return _Emitter(declaration, suffix).fisher("level_fisher", level_fisher_lines, "level_score")
 
 
 def module_text(docstring: str, functions: list[str]) -> str:
@@ -240,12 +253,12 @@ class _Emitter:
         _, value = self._checked(steps[0].removeprefix("y = "), [sp.Add(*set.intersection(*maps))])
         return [*functions, self._function(name, arguments, doc, lines, value)]
 
-    def fisher(self) -> str:
+    def fisher(self, name: str = "fisher", rule=fisher_lines, of: str = "score") -> str:
         arguments = f"x: jax.Array, /{self.keywords}"
-        lines, value, shown = fisher_lines(self.declaration, self._print, self.params)
+        lines, value, shown = rule(self.declaration, self._print, self.params)
         _, value = self._checked(value, shown)
-        doc = "Fisher information E[score**2 | x]."
-        return self._function("fisher", arguments, doc, [*self._guards(), *lines], value)
+        doc = f"Fisher information E[{of}**2 | x]."
+        return self._function(name, arguments, doc, [*self._guards(), *lines], value)
 
 
 def _meanings(declaration: Declaration) -> dict[sp.Basic, str]:

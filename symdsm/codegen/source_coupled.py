@@ -56,11 +56,12 @@ _DOCS = {
     "sample": "One exact draw of {y} for each event of {x}.",
     "sample_by": "What chain(key, log_density, start) draws, a Markov chain sampler, for each event of {x}.",
     "fisher": "E of the squared score, summed over the event.",
+    "level_fisher": "E of the squared level score.",
 }
 
 
 def coupled_source(declaration: ArrayDeclaration, digest: str) -> str:
-    """log_prob and score always; level_score, sample, target, dual_target and fisher where they are known.
+    """log_prob and score always; the others of a Program where they are known.
 
     On the whole space, without `sample` there is `sample_by`, when the other arrays tell the shape of y.
     """
@@ -122,6 +123,8 @@ def _(declaration: CoupledDeclaration):
             texts[name] = emit(d)
         except DerivationError:
             continue
+    if declaration.level_is_known and "fisher" in texts:
+        texts["level_fisher"] = arrays.emit_level_fisher(d, declaration.level)
     if "sample" not in texts:
         try:
             texts["sample_by"] = arrays.emit_sample_by(d)
@@ -132,7 +135,7 @@ def _(declaration: CoupledDeclaration):
 
 def _named(text: str) -> str:
     """Functions of one event are private."""
-    names = "log_prob|score|level_score|sample|sample_by|fisher|density|gradient|level_slope"
+    names = "log_prob|score|level_score|sample|sample_by|fisher|level_fisher|density|gradient|level_slope"
     return re.sub(rf"\b({names})\(", r"_\1_of_event(", text).strip()
 
 
@@ -143,7 +146,7 @@ def _typed(params) -> str:
 def _public(name: str, core: dict[str, int], doc: str, symbols: dict[str, sp.Basic]) -> str:
     y, x, *params = core
     draws = name in ("sample", "sample_by")
-    positional = {"sample": ["key", x], "sample_by": ["key", x], "fisher": [x]}.get(name, [y, x])
+    positional = {"sample": ["key", x], "sample_by": ["key", x], "fisher": [x], "level_fisher": [x]}.get(name, [y, x])
     mapped = [a for a in positional if a != "key"] + params
     arrays_text = ", ".join(mapped) + "," * (len(mapped) == 1)
     axes = ", ".join(str(core[a]) for a in mapped) + "," * (len(mapped) == 1)

@@ -115,11 +115,20 @@ def fisher($x_in) -> jax.Array:
     factor, _ = _whitened(0.0, x, $given)
     inverse = cho_solve((factor, True), jnp.broadcast_to(jnp.eye($n, dtype=factor.dtype), factor.shape))
     return jnp.trace(inverse, axis1=-2, axis2=-1)
+
+
+def level_fisher($x_in) -> jax.Array:
+    """Fisher information in $level, m_t' S^-1 m_t + tr(S^-1 S_t S^-1 S_t)/2."""
+    factor, _ = _whitened(0.0, x, $given)
+    moved = jnp.broadcast_to(mean_slope(x, $given), factor.shape[:-1])
+    pulled = solve_triangular(factor, moved[..., None], lower=True)
+    turned = cho_solve((factor, True), jnp.broadcast_to(covariance_slope($given), factor.shape))
+    return (pulled**2).sum((-2, -1)) + 0.5 * jnp.einsum("...ij,...ji->...", turned, turned)
 ''')
 
 
 def vector_source(declaration: VectorDeclaration, digest: str) -> str:
-    """log_prob, score, level_score, sample, target, dual_target, fisher for y of shape (.., n)."""
+    """log_prob, score, level_score, sample, target, dual_target, fisher, level_fisher for y of shape (.., n)."""
     t, level = declaration.transition, declaration.level
     names = [p.name for p in declaration.params]
     one = len(t.clean) == 1

@@ -31,7 +31,7 @@ from symdsm.symbolic.leading import Lead, leading, tends_to
 from symdsm.symbolic.regularity_asides import boundary, mean_of_score, shrinks
 from symdsm.symbolic.regularity_view import View, same_value, singular_points, view_of
 
-__all__ = ["Finding", "Regularity", "check_regularity", "check_rows", "edge_rows", "variance_rows"]
+__all__ = ["Finding", "Regularity", "check_regularity", "check_rows", "edge_rows", "level_variance", "variance_rows"]
 
 _ROW_SECONDS = 15.0
 _TROUBLE = (NotImplementedError, RecursionError, sp.PoleError)
@@ -229,7 +229,19 @@ def _level_rows(declaration, view) -> list[Finding]:
         return [Finding("level", "fails", sp.false, text, remedies.for_level())]
     findings = [*edge_rows(declaration, view, lam, "level"), *_jump_rows(declaration, view, lam, "level")]
     findings = [replace(f, remedies=remedies.for_level()) if f.remedies else f for f in findings]
-    return findings + _second_moment(declaration, view, view.level_score, "level", "E level_score^2")
+    return findings + _level_moment(declaration, view)
+
+
+def _level_moment(declaration, view) -> list[Finding]:
+    return _second_moment(declaration, view, view.level_score, "level", "E level_score^2")
+
+
+def level_variance(declaration) -> sp.Basic | None:
+    """When E level_score^2 is finite, where that is proven; None where it is not, and for a mixture."""
+    if declaration.parts:
+        return None
+    [finding] = _within("level", lambda: _level_moment(declaration, view_of(declaration)))
+    return None if finding.verdict == "seen numerically" else finding.when
 
 
 def _by_signs(declaration) -> Regularity | None:
