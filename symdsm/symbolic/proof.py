@@ -23,6 +23,7 @@ from symdsm.symbolic.product import ProductDeclaration
 from symdsm.symbolic.proof_chain import equivalence, statement, title_of
 from symdsm.symbolic.proof_coupled import CoupledSubject
 from symdsm.symbolic.proof_document import Document, Raw, Section, Words
+from symdsm.symbolic.proof_manifolds import ManifoldSubject
 from symdsm.symbolic.proof_objective import objective_section
 from symdsm.symbolic.proof_scalar import ScalarSubject
 from symdsm.symbolic.proof_tex import Writer
@@ -83,11 +84,7 @@ def _(declaration: VectorDeclaration, regularity: Regularity) -> Document:
 
 @proof.register
 def _(declaration: ManifoldDeclaration, regularity: Regularity) -> Document:
-    raise DerivationError(
-        given=f"a kernel on {declaration.support}, whose score is a tangent gradient",
-        expected="a kernel of one noisy value, of independent blocks, of a vector SDE or of arrays of real numbers",
-        fix="read kernel.check(): it gives each condition with its reason",
-    )
+    return ManifoldSubject(declaration, Writer({})).document(regularity)
 
 
 @proof.register

@@ -16,7 +16,8 @@ from symdsm.symbolic.indexed import event_indices
 from symdsm.symbolic.indexed_numbers import example, number
 from symdsm.symbolic.proof_arrays import ArraySubject
 from symdsm.symbolic.proof_document import Section, Words
-from symdsm.symbolic.proof_steps import Step, definitions, display
+from symdsm.symbolic.proof_steps import Step, display
+from symdsm.symbolic.tweedie import Tweedie
 
 __all__ = ["CoupledSubject"]
 
@@ -24,6 +25,8 @@ __all__ = ["CoupledSubject"]
 @dataclass
 class CoupledSubject(ArraySubject):
     """A coupled kernel in index notation."""
+
+    target: str = "Its derivative in each entry"
 
     @property
     def y(self) -> str:
@@ -66,32 +69,78 @@ class CoupledSubject(ArraySubject):
         return derive.score(self.declaration)
 
     def score_at(self, y, x, given) -> np.ndarray:
-        names, out = event_indices(self.declaration.density), np.zeros(y.shape)
+        return self._entries(self.score, y, x, given)
+
+    def value(self, expr, y, x, given) -> float:
+        return self._number(expr, y, x, given)
+
+    def at_level(self, given, h: float) -> tuple:
+        """(the numbers with the level times e^h, that level)."""
+        scalars, arrays = given
+        level = self.declaration.density.restore(self.declaration.level)
+        moved = scalars[level] * mpmath.exp(h)
+        return (scalars | {level: moved}, arrays), float(moved)
+
+    def statistic(self, found: Tweedie) -> sp.Expr:
+        return found.statistic
+
+    def marginal(self, found: Tweedie) -> str:
+        return self.tex(found.score.label)
+
+    def statistic_at(self, found: Tweedie, y, x, given) -> np.ndarray:
+        return self._entries(found.statistic, y, x, given)
+
+    def mean_at(self, found: Tweedie, y, l, given) -> np.ndarray:  # noqa: E741
+        """At the marginal score l; an array beyond the kernel's own is the covariance, from the slopes of the score."""
+        scalars, arrays = given
+        arrays = arrays | {str(found.score.label): l}
+        x = self.places[0][1]
+        for name in {str(e.base.label) for e in found.mean.atoms(sp.Indexed)} - self._known(found):
+            arrays = arrays | {name: self._covariance(y, x, given)}
+        return self._entries(found.mean, y, x, (scalars, arrays))
+
+    def _covariance(self, y, x, given) -> np.ndarray:
+        at = self.score_at(np.zeros(y.shape), x, given)
+        columns = [np.ravel(self.score_at(v, x, given) - at) for v, _ in self.curves(np.zeros(y.shape))]
+        return -np.linalg.inv(np.array(columns)).reshape(y.shape * 2)
+
+    def _entries(self, expr, y, x, given) -> np.ndarray:
+        names, out = self.index, np.zeros(y.shape)
         for index in np.ndindex(y.shape):
-            out[index] = self._number(self.score, y, x, given, zip(names, index, strict=True))
+            out[index] = self._number(expr, y, x, given, zip(names, index, strict=True))
         return out
+
+    @property
+    def index(self) -> tuple[sp.Symbol, ...]:
+        return event_indices(self.declaration.density)
+
+    def denoiser_formula(self, found: Tweedie) -> list:
+        left = rf"\mathbb{{E}}\bigl[{self.tex(found.statistic)} \mid {self.y}\bigr]"
+        blocks = self.formula("the denoiser", left, found.mean, lambda: self.denoiser_sides(found))
+        named = sorted({str(e.base.label) for e in found.mean.atoms(sp.Indexed)} - self._known(found))
+        words = [rf"${self.tex(sp.Symbol(name))}$ is the covariance of ${self.y}$ given ${self.x}$." for name in named]
+        return [*blocks, *map(Words, words)]
+
+    def _known(self, found: Tweedie) -> set[str]:
+        """The names of the arrays of the density, and of the marginal score."""
+        own = (*self.declaration.density.shapes, self.declaration.noisy, found.score)
+        return {str(b.label) for b in own} | {self.x}
+
+    @property
+    def score_left(self) -> str:
+        return rf"\partial_{{{self.y}_{{{', '.join(map(self.tex, self.index))}}}}} {self.law}"
 
     def kernel_section(self) -> Section:
         d = self.declaration
-        index = ", ".join(map(self.tex, event_indices(d.density)))
         sizes = ", ".join(f"${self.tex(s)}$" for s in d.density.sizes)
-        lines, parts = self.writer.broken(d.log_density)
-        score_lines, score_parts = self.writer.broken(self.score)
-        density = Step("the log density as it is printed", self.law, lines, self.squares)
-        score = Step("the score", rf"\partial_{{{self.y}_{{{index}}}}} {self.law}", score_lines, self.scores_differ)
         factor = "" if d.normalised is True else " Its constant factor is not claimed."
         blocks = [
             Words(f"In index notation, for arrays of any size {sizes}; indices start at 0.{factor}"),
-            display(density),
-            *([Words("with"), definitions(*parts)] if parts else []),
-            Words("Its derivative in each entry, the regression target, is"),
-            display(score),
-            *([Words("with"), definitions(*score_parts)] if score_parts else []),
+            *self.formula("the log density as it is printed", self.law, d.log_density, self.squares),
+            Words(f"{self.target}, the regression target, is"),
+            *self.formula("the score", self.score_left, self.score, self.scores_differ),
         ]
         return Section("The kernel", tuple(blocks))
-
-    def information_section(self) -> None:
-        return None
 
     def objective_section(self) -> Section:
         step = Step(

@@ -14,25 +14,22 @@ import sympy as sp
 from symdsm.symbolic import derive
 from symdsm.symbolic.information import fisher_information
 from symdsm.symbolic.nodes import plain
-from symdsm.symbolic.proof_arrays import ArraySubject
+from symdsm.symbolic.proof_columns import ColumnSubject
 from symdsm.symbolic.proof_document import Section, Words
-from symdsm.symbolic.proof_steps import Step, display
+from symdsm.symbolic.proof_steps import Step, definitions, display
+from symdsm.symbolic.tweedie import Tweedie
+from symdsm.symbolic.tweedie_arrays import vector_parts
 
 __all__ = ["VectorSubject"]
 
 
 @dataclass
-class VectorSubject(ArraySubject):
+class VectorSubject(ColumnSubject):
     """A vector SDE's Gaussian transition kernel."""
 
     @property
-    def y(self) -> str:
-        return "y"
-
-    @property
-    def x(self) -> str:
-        symbols = self.declaration.transition.clean
-        return self.tex(symbols[0]) if len(symbols) == 1 else "x"
+    def clean_symbols(self) -> tuple[sp.Symbol, ...]:
+        return tuple(self.declaration.transition.clean)
 
     @cached_property
     def places(self) -> list:
@@ -58,14 +55,6 @@ class VectorSubject(ArraySubject):
         r = y - mean
         return float(-r @ np.linalg.solve(covariance, r) / 2 - np.linalg.slogdet(2 * np.pi * covariance)[1] / 2)
 
-    def score_at(self, y, x, given) -> np.ndarray:
-        put = self._put(y, x, given)
-        return np.array([_number(e, put) for e in self._score])
-
-    @cached_property
-    def _score(self):
-        return derive.score(self.declaration)
-
     def kernel_section(self) -> Section:
         d = self.declaration
         names = ", ".join(map(self.tex, d.noisy_symbols))
@@ -75,10 +64,11 @@ class VectorSubject(ArraySubject):
         n = len(d.noisy_symbols)
         for i in range(n):
             rows += [(f"S_{{{i + 1}{j + 1}}}", derive.readable(d.transition.covariance[i, j])) for j in range(i, n)]
-        steps = []
+        steps, named = [], []
         for left, expr in rows:
-            lines = self.writer.lines(expr)
+            lines, parts = self.writer.broken(expr)
             steps.append(Step("mean and covariance solve their equations", left, lines, self._moments_solve))
+            named += [[Words(f"In ${left}$,"), definitions(*parts)]] if parts else []
         score = Step("the score", rf"\nabla {self.law}", (r"-S^{-1} (y - m).",), self.scores_differ)
         return Section(
             "The kernel",
@@ -86,6 +76,7 @@ class VectorSubject(ArraySubject):
                 Words(rf"The transition kernel of a linear stochastic differential equation: $y = ({names})$ is normal "
                        rf"with mean $m$ and covariance $S$, $S_{{ij}} = S_{{ji}}$, for ${self.tex(d.level)} > 0$."),
                 display(*steps),
+                *sum(named, []),
                 Words("Its gradient, the regression target, is"),
                 display(score),
             ),
@@ -118,6 +109,52 @@ class VectorSubject(ArraySubject):
 
         step = Step("the Fisher information", left, (r"\operatorname{tr} S^{-1}.",), sides)
         return Section("The Fisher information", (display(step),))
+
+    def level_formula(self) -> list:
+        """By matrices; the derived expression, differences of the log density and the printed formula agree."""
+        expr, t = derive.level_score(self.declaration), self.tex(self.declaration.level)
+
+        def sides():
+            yield from self.level_sides(expr)
+            for y, x, given in self.places:
+                (mean, S), (m, B) = self.moments(x, given), self._rates(x, given)
+                u = np.linalg.solve(S, y - mean)
+                yield self.value(expr, y, x, given), m @ u + u @ B @ u / 2 - np.trace(np.linalg.solve(S, B)) / 2
+
+        lines = (
+            r"\dot m^\top u + \tfrac12 u^\top \dot S u - \tfrac12 \operatorname{tr}(S^{-1} \dot S),",
+            rf"u = S^{{-1}}(y - m), \quad \dot m = \partial_{{{t}}} m, \quad \dot S = \partial_{{{t}}} S.",
+        )
+        return [display(Step("the level score", self.level_left, lines, sides))]
+
+    def _rates(self, x, given) -> tuple[np.ndarray, np.ndarray]:
+        """The slopes of mean and covariance in the level."""
+        law, t = self.declaration.transition, self.declaration.level
+        nothing = np.zeros(len(law.mean))
+        moved = (sp.diff(m, t) for m in (law.mean, law.covariance))
+        mean, covariance = (np.array([self.value(e, nothing, x, given) for e in m]) for m in moved)
+        return mean, covariance.reshape(len(mean), len(mean))
+
+    def statistic(self, found: Tweedie) -> sp.Basic:
+        return sp.Symbol(self.x) if isinstance(found.statistic, sp.MatrixBase) else found.statistic
+
+    def denoiser_formula(self, found: Tweedie) -> list:
+        """(F' S^-1 F)^-1 F' (S^-1 (y - c) + l), in matrices; the derived expression and the printed formula agree."""
+        F, c = vector_parts(self.declaration)
+
+        def sides():
+            yield from self.denoiser_sides(found)
+            for _, _, l, (y, clean, given) in self._two():  # noqa: E741
+                slopes, offset = (np.array([self.value(e, y, clean[0], given) for e in m]) for m in (F, c))
+                slopes, S = slopes.reshape(F.shape), self.moments(clean[0], given)[1]
+                weighed = slopes.T @ np.linalg.inv(S)
+                printed = np.linalg.solve(weighed @ slopes, weighed @ (y - offset) + slopes.T @ l)
+                yield from zip(self.mean_at(found, y, l, given), printed, strict=True)
+
+        right = r"(F^\top S^{-1} F)^{-1} F^\top \bigl(S^{-1} (y - c) + l\bigr),"
+        names = rf"m = F {self.x} + c, \quad F = \partial m / \partial {self.x}."
+        left = rf"\mathbb{{E}}[{self.x} \mid y]"
+        return [display(Step("the denoiser", left, (right, names), sides))]
 
     def objective_section(self) -> Section:
         def sides():
