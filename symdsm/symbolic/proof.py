@@ -13,7 +13,6 @@ from functools import singledispatch
 
 import sympy as sp
 
-from symdsm.errors import DerivationError
 from symdsm.symbolic.coupled import CoupledDeclaration
 from symdsm.symbolic.coupled_manifold import ManifoldDeclaration
 from symdsm.symbolic.declaration import Declaration
@@ -23,6 +22,7 @@ from symdsm.symbolic.product import ProductDeclaration
 from symdsm.symbolic.proof_chain import equivalence, statement, title_of
 from symdsm.symbolic.proof_coupled import CoupledSubject
 from symdsm.symbolic.proof_document import Document, Raw, Section, Words
+from symdsm.symbolic.proof_joint import JointSubject
 from symdsm.symbolic.proof_manifolds import ManifoldSubject
 from symdsm.symbolic.proof_objective import objective_section
 from symdsm.symbolic.proof_scalar import ScalarSubject
@@ -89,11 +89,7 @@ def _(declaration: ManifoldDeclaration, regularity: Regularity) -> Document:
 
 @proof.register
 def _(declaration: JointDeclaration, regularity: Regularity) -> Document:
-    raise DerivationError(
-        given="a kernel of several coordinates, declared by its noise",
-        expected="a kernel of one noisy value, of independent blocks, of a vector SDE or of arrays of real numbers",
-        fix="write independent coordinates as Kernel.product, or read kernel.check()",
-    )
+    return JointSubject(declaration, Writer({})).document(regularity)
 
 
 @proof.register

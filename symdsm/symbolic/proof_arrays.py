@@ -23,7 +23,7 @@ from symdsm.symbolic.tweedie import Tweedie, tweedie
 
 __all__ = ["ArraySubject", "slope"]
 
-_STEP = 1e-3
+_STEP = 1e-4
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
 
 

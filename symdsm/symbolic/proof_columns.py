@@ -67,7 +67,7 @@ class ColumnSubject(ArraySubject):
         return "l"
 
     def statistic(self, found: Tweedie) -> sp.Basic:
-        return found.statistic
+        return sp.Symbol(self.x) if isinstance(found.statistic, sp.MatrixBase) else found.statistic
 
     def statistic_at(self, found: Tweedie, y, x, given) -> np.ndarray:
         return np.array([self.value(e, y, x, given) for e in _entries(found.statistic)])

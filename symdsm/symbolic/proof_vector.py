@@ -135,9 +135,6 @@ class VectorSubject(ColumnSubject):
         mean, covariance = (np.array([self.value(e, nothing, x, given) for e in m]) for m in moved)
         return mean, covariance.reshape(len(mean), len(mean))
 
-    def statistic(self, found: Tweedie) -> sp.Basic:
-        return sp.Symbol(self.x) if isinstance(found.statistic, sp.MatrixBase) else found.statistic
-
     def denoiser_formula(self, found: Tweedie) -> list:
         """(F' S^-1 F)^-1 F' (S^-1 (y - c) + l), in matrices; the derived expression and the printed formula agree."""
         F, c = vector_parts(self.declaration)
