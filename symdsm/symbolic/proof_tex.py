@@ -145,11 +145,11 @@ class Writer:
 def _named(expr: sp.Basic, room: float) -> tuple[sp.Basic, list[tuple[sp.Symbol, sp.Basic]]]:
     """The formula with matrices, and parts of terms that are too wide, under names of their own."""
     parts: list[tuple[sp.Symbol, sp.Basic]] = []
+    matrices: dict[str, sp.Lambda] = {}
+    for matrix in _matrices(expr):
+        expr = expr.xreplace({matrix: matrices.setdefault(_in_order(matrix), matrix)})
     short = expr
-    matrices = sorted(
-        {m for node in expr.atoms(LogDet, Solve) for m in node.args[:1] if isinstance(m, sp.Lambda)}, key=str
-    )
-    for matrix in matrices:
+    for matrix in matrices.values():
         parts.append((_fresh("M", len(parts), expr), matrix))
         short = short.xreplace({matrix: parts[-1][0]})
     while len(parts) < 12:
@@ -163,6 +163,19 @@ def _named(expr: sp.Basic, room: float) -> tuple[sp.Basic, list[tuple[sp.Symbol,
     for symbol, part in reversed(parts):
         restored = restored.xreplace({symbol: part})
     return (short, parts) if restored == expr else (expr, [])
+
+
+def _matrices(expr: sp.Basic) -> list[sp.Lambda]:
+    found = {m for node in expr.atoms(LogDet, Solve) for m in node.args[:1] if isinstance(m, sp.Lambda)}
+    return sorted(found, key=str)
+
+
+def _in_order(matrix: sp.Lambda) -> str:
+    """The matrix with its bound indices counted, the same text for matrices that differ in their names only."""
+    bound = [*matrix.variables]
+    for node in sp.preorder_traversal(matrix.expr):
+        bound += [v for v in getattr(node, "bound_symbols", []) if v not in bound]
+    return str(matrix.xreplace({v: sp.Symbol(f"_b{k}", integer=True) for k, v in enumerate(bound)}))
 
 
 def _fresh(letter: str, count: int, expr: sp.Basic) -> sp.Symbol:
@@ -179,7 +192,7 @@ def _best_part(term: sp.Expr, room: float) -> sp.Expr | None:
 
     def may_be_named(e):
         fits = room / 5 < width(e) <= room
-        plain_part = isinstance(e, sp.Expr) and not isinstance(e, sp.Lambda)
+        plain_part = isinstance(e, sp.Expr) and not isinstance(e, (sp.Lambda, sp.IndexedBase))
         return fits and e is not term and plain_part and not e.free_symbols & bound
 
     candidates = {e for e in sp.preorder_traversal(term) if may_be_named(e)}

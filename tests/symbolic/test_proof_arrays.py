@@ -12,6 +12,7 @@ from symdsm.symbolic import derive, families_coupled, proof_arrays
 from symdsm.symbolic.coupled import from_coupled
 from symdsm.symbolic.information import Information
 from symdsm.symbolic.proof import proof
+from symdsm.symbolic.proof_tex import Writer
 from symdsm.symbolic.regularity import check_regularity
 from tests.symbolic.test_proof import assert_is_latex
 
@@ -62,3 +63,10 @@ def test_a_planted_wrong_part_is_refused(name, step, monkeypatch):
     monkeypatch.setattr(*PLANTED[step])
     with pytest.raises(DerivationError, match=f"'{step}', whose two sides are"):
         proof(declared(name), regularity)
+
+
+def test_the_matrix_of_a_low_rank_normal_is_named_once():
+    log_density = declared("multivariate_normal_low_rank").log_density
+    lines, parts = Writer({}).broken(log_density)
+    assert [left for left, _ in parts] == [r"\left(M_{1}\right)_{a, b}", "u_{2}"]
+    assert r"\log\det M_{1}" in " ".join(lines) and r"M_{1}^{-1}" in " ".join(lines) and "mapsto" not in " ".join(lines)
