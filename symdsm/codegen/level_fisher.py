@@ -10,13 +10,10 @@ arrays have theirs beside `fisher`, in the module of the kernel.
 
 from functools import singledispatch
 
-import sympy as sp
-
 from symdsm.codegen.source import level_fisher_function, module_text
 from symdsm.errors import DerivationError
 from symdsm.symbolic.declaration import Declaration
-from symdsm.symbolic.product import ProductDeclaration
-from symdsm.symbolic.regularity import check_regularity, level_variance
+from symdsm.symbolic.product import ProductDeclaration, level_informations_add
 
 __all__ = ["level_fisher_source"]
 
@@ -37,7 +34,7 @@ def _(declaration: Declaration) -> str:
 @level_fisher_source.register
 def _(declaration: ProductDeclaration) -> str:
     blocks = {name: block for name, block in declaration.blocks if block.level is not None}
-    if len(blocks) > 1 and any(map(_has_a_mean, blocks.values())):
+    if not level_informations_add(declaration):
         raise _unknown("a product whose blocks have level scores of a mean that is not zero, so that they do not add")
     functions = [level_fisher_function(block, f"_{name}") for name, block in blocks.items()]
     keywords = ", ".join(f"{p.name}: jax.Array | float" for p in declaration.params)
@@ -50,11 +47,6 @@ def _(declaration: ProductDeclaration) -> str:
         f'    """The sum of the blocks\' informations in the level."""\n    return {" + ".join(terms)}'
     )
     return module_text(_TITLE, [*functions, whole])
-
-
-def _has_a_mean(block: Declaration) -> bool:
-    """Does the identity in the level fail although the level score has a variance: an edge that moves with it?"""
-    return check_regularity(block).level_holds is sp.false and level_variance(block) is not sp.false
 
 
 def _unknown(given: str) -> DerivationError:

@@ -12,9 +12,9 @@ from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.derive import level_score, require_level_score, score
 from symdsm.symbolic.information import Information, derived_information, fisher_information
 from symdsm.symbolic.nodes import plain
-from symdsm.symbolic.regularity import Finding, Regularity, check_regularity
+from symdsm.symbolic.regularity import Finding, Regularity, check_regularity, level_variance
 
-__all__ = ["ProductDeclaration", "product"]
+__all__ = ["ProductDeclaration", "level_informations_add", "product"]
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,19 @@ def _(declaration: ProductDeclaration) -> sp.Expr:
     return sp.Add(*declaration.each(level_score, of=[b for _, b in declaration.blocks if b.level is not None]).values())
 
 
+def level_informations_add(declaration: ProductDeclaration) -> bool:
+    """E (sum of level scores)^2 is the sum of the squares' where all means but one are zero.
+
+    A mean is not zero where an edge moves with the level and the level score has a variance.
+    """
+    blocks = [block for _, block in declaration.blocks if block.level is not None]
+    return len(blocks) < 2 or sum(map(_has_a_mean, blocks)) < 2
+
+
+def _has_a_mean(block: Declaration) -> bool:
+    return check_regularity(block).level_holds is sp.false and level_variance(block) is not sp.false
+
+
 @derived_information.register
 def _(declaration: ProductDeclaration) -> Information:
     """The sum over the blocks, finite where every block's is."""
@@ -111,6 +124,8 @@ def _(declaration: ProductDeclaration) -> Information:
     levelled = [b for _, b in declaration.blocks if b.level is not None]
     if any(fisher_information(b).level_expr is None for b in levelled) or not levelled:
         return whole
+    if not level_informations_add(declaration):
+        return replace(whole, level_method="the blocks' level scores have means that are not zero, and do not add")
     level_expr, level_condition = (
         declaration.each(lambda b, of=of: getattr(fisher_information(b), of), of=levelled).values()
         for of in ("level_expr", "level_condition")

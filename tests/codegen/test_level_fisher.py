@@ -118,7 +118,10 @@ def test_blocks_add(x64):
 @pytest.mark.slow
 def test_blocks_whose_level_scores_have_a_mean_do_not_add():
     a = sd.Kernel.from_random(x + s * st.Uniform("e", -1, 1), x, level=s)
-    program = unverified_program(sd.Kernel.product({"a": a, "b": a})._declaration, "0" * 64)
+    both, normal = sd.Kernel.product({"a": a, "b": a}), sd.Kernel.from_random(st.Normal("y", x, s), x, level=s)
+    assert both.fisher_information(of="level") is None
+    assert sd.Kernel.product({"a": a, "b": normal}).fisher_information(of="level") == 3 / s**2  # one mean is no harm
+    program = unverified_program(both._declaration, "0" * 64)
     clean = {"a": jnp.zeros(2), "b": jnp.zeros(2)}
     with pytest.raises(DerivationError, match="do not add"):
         program.level_fisher(clean, s=0.5)
