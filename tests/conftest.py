@@ -11,6 +11,8 @@ import jax
 import numpy as np
 import pytest
 
+import symdsm.inference  # noqa: F401 - loads numpyro before ArviZ and any of its submodules do
+
 
 @pytest.fixture(autouse=True)
 def fixed_seed():
