@@ -50,7 +50,8 @@ def circular_draw(
             _draw("wrapped_cauchy", t): 2 * sp.log(t) - sp.log(sp.sin(angle / 2) ** 2 + t**2 * sp.cos(angle / 2) ** 2),
         }
         for draw, shape in families.items():
-            if _agree(own - top, shape, variable, mode, period, points):
+            infinite = shape.has(sp.zoo, sp.oo, sp.nan)  # zero opposite the mode
+            if not infinite and _agree(own - top, shape, variable, mode, period, points):
                 return mode + turn * draw
     return None
 
@@ -94,6 +95,6 @@ def _agree(found, shape, variable, mode, period, points) -> bool:
                 a, b = (value(middle + part * turn / 2, *point.values()) for value in values)
             except (ArithmeticError, ValueError, TypeError):
                 return False
-            if not abs(a - b) <= _CLOSE * (1 + abs(b)):
+            if not (mpmath.isfinite(b) and abs(a - b) <= _CLOSE * (1 + abs(b))):
                 return False
     return True

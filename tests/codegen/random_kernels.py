@@ -157,7 +157,7 @@ def kernels():
 
 PRECISIONS = ("float32", "float64")
 RANGES = {"float32": 15, "float64": 150}  # of the whole range, powers of ten
-NARROW = {"float32": 9, "float64": 75}
+NARROW = {"float32": 7, "float64": 60}
 MARGIN = 1024  # a value within this factor of overflow is not called representable: its half or double may not be
 
 

@@ -1,7 +1,7 @@
 """Random kernels at random arguments: never NaN or infinite inside the support where the true value is representable.
 
 The arguments of float32 span 1e-15 to 1e15, those of float64 1e-150 to 1e150. Nothing may be lost in the narrow range,
-1e-9 to 1e9 and 1e-75 to 1e75, where a product of four arguments is representable. Beyond it such a product can leave
+1e-7 to 1e7 and 1e-60 to 1e60, where a product of five arguments is representable. Beyond it such a product can leave
 the precision's range although the value does not: at a share LOST of the points at most. `python -m
 benchmarks.stability` prints the worst relative error of each kernel.
 """

@@ -121,10 +121,12 @@ REPAIRED = ("shifted exponential", "uniform", "pareto in its scale", "rayleigh",
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n[0] in "bpm" else []) for n in REPAIRED])
-def test_every_remedy_repairs(name):
+def test_every_remedy_that_can_be_typed_repairs(name):
     kernel = sd.Kernel(LABELS[name].declare())
     assert kernel.check().holds is not YES and kernel.check().remedies
-    for remedy in kernel.check().remedies:
+    typed = [remedy for remedy in kernel.check().remedies if remedy.code]
+    assert typed
+    for remedy in typed:
         room = {"kernel": kernel, "sd": sd, "sp": sp, "st": st}
         exec(remedy.code, room)
         assert room["repaired"].check().holds == YES, remedy
