@@ -338,7 +338,7 @@ class Kernel:
 
     def distribution(self, x, **params):
         """p(. | x) as a NumPyro distribution. Raises DerivationError when the normaliser is not known."""
-        from symdsm.inference.priors import kernel_distribution
+        from symdsm.inference.kernel_distribution import kernel_distribution
 
         return kernel_distribution(self, x, **params)
 

@@ -32,7 +32,7 @@ from numpyro.distributions import biject_to, constraints
 from numpyro.infer.hmc import hmc
 
 from symdsm.errors import SamplingError
-from symdsm.inference.priors import _constraint
+from symdsm.inference.supports import constraint_on
 
 __all__ = ["ChainReport", "Chains", "Trace", "chains_on"]
 
@@ -153,7 +153,7 @@ class Chains:
 
 def chains_on(support, event_ndim: int) -> Chains:
     """Chains on a kernel's support, a SymPy set, whose events have that many axes."""
-    return Chains(_constraint(support, event_ndim))
+    return Chains(constraint_on(support, event_ndim))
 
 
 def _coordinates(constraint, start):

@@ -1,11 +1,14 @@
-"""Learned densities and symbolic kernels as NumPyro distributions.
+"""Learned densities as NumPyro distributions.
 
 A fit holds an energy U(x; lam), minus the log density of noised data at each trained level lam, up to one constant
 for all levels. `LearnedPrior` has the density
 
     p(x) proportional to exp(-U(x; lam)),        log p = fit.log_prob where the fit is normalised,
 
-at the level that `noise_level` sets, else at the lowest trained one.
+at the level it is given, else at the one that `noise_level` sets, else at the lowest trained one. A level may be an
+array, which makes a batch of densities, or a latent site of the program: energies trained by the dual objective have
+one normaliser for all levels, so that their density in the level is right. Outside the trained range the density
+is 0, since the energy means nothing there: a latent level is thereby cut to that range.
 
 Draws are made by annealed Langevin dynamics (Song & Ermon 2019, arXiv:1907.05600): start from noised data at the
 largest level and move down the trained levels with the steps
@@ -14,12 +17,7 @@ largest level and move down the trained levels with the steps
 
 the expectation being the mean squared denoising target at the level: for Gaussian noise h = eta sigma^2. The
 dynamics is not Metropolis-adjusted; its bias is of order eta.
-
-`KernelDistribution` is the kernel p(y | x; params) itself, from its compiled program, so that the same declaration
-that trained a prior, or another one, is the likelihood of a program.
 """
-
-import math
 
 import jax
 import jax.numpy as jnp
@@ -28,12 +26,13 @@ from jaxtyping import Array, ArrayLike, PRNGKeyArray
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import validate_sample
 
-import symdsm.inference.sphere  # noqa: F401  (registers NumPyro's map onto the sphere)
 from symdsm.errors import DerivationError, EnergyRequired, ParameterError, ShapeError
 
-__all__ = ["KernelDistribution", "LearnedPrior", "kernel_distribution", "noised"]
+__all__ = ["LearnedPrior", "annealed", "noised"]
 
 RUNGS, STEPS, ETA = 40, 20, 0.1
+MOMENT_DRAWS = 2000
+SLACK = 1e-4  # of the range of the level's coordinate, for rounding
 
 
 def noised(fit, key: PRNGKeyArray, shape: tuple[int, ...], level: ArrayLike) -> Array:
@@ -50,21 +49,32 @@ def _parameters(fit, level):
 class LearnedPrior(Distribution):
     """The density that `fit` learned, as a NumPyro distribution over arrays of shape `fit.event_shape`.
 
-    `level` fixes the noise level; without it the level is set by `noise_level`, or is the lowest trained one.
+    `level` fixes the noise level, its shape is the batch shape; without it the level is set by `noise_level`, or is
+    the lowest trained one. `mean` and `variance` are those of 2000 draws at a fixed key, kept with the object.
 
-    Raises `EnergyRequired` when the network of the fit is a score or a denoiser, `ParameterError` for a level
-    outside the trained range, `ShapeError` when a value has another event shape.
+    Raises `EnergyRequired` when the network of the fit is a score or a denoiser, `DerivationError` for a fit of a
+    kernel without a level, `ParameterError` for a level outside the trained range (under `jax.jit` the density is 0
+    there), `ShapeError` when a value has another event shape.
     """
 
     arg_constraints = {}
     pytree_data_fields = ("fit", "level")
+    has_rsample = False
 
     def __init__(self, fit, level: ArrayLike | None = None, *, validate_args: bool | None = None):
         self.admit(fit)
+        if fit.levels is None:
+            raise DerivationError(
+                given="a fit of a kernel without a level",
+                expected="a kernel with a noise level: draws move down the levels, from noise to data",
+                fix="declare the kernel with level=, and train with levels=sd.geometric(...)",
+            )
         if level is not None:
             _check_level(fit.levels, level)
         self.fit, self.level = fit, level
-        super().__init__((), tuple(fit.event_shape), validate_args=validate_args)
+        super().__init__(jnp.shape(level) if level is not None else (), tuple(fit.event_shape))
+        if validate_args is not None:
+            self._validate_args = validate_args
 
     @staticmethod
     def admit(fit) -> None:
@@ -94,9 +104,12 @@ class LearnedPrior(Distribution):
     def log_prob(self, value: Array) -> Array:
         """-U(value; level), normalised where the fit is; value (*batch, *event_shape) gives (*batch)."""
         self.check_event(value)
-        if self.fit.normalised:
-            return self.fit.log_prob(value, self.current_level)
-        return -self.fit.energy(value, self.current_level)
+        density = self.fit.log_prob if self.fit.normalised else _minus(self.fit.energy)
+        if not isinstance(self.level, jax.core.Tracer):
+            return density(value, self.current_level)
+        levels = self.fit.levels
+        clipped = jnp.clip(self.level, *sorted((levels.least, levels.most)))
+        return jnp.where(_inside(levels, self.level), density(value, clipped), -jnp.inf)
 
     def check_event(self, value: Array) -> None:
         """Raise ShapeError unless `value` has the event's shape on its last axes."""
@@ -109,26 +122,53 @@ class LearnedPrior(Distribution):
             )
 
     def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Array:
-        """Annealed Langevin draws at the current level; returns (*sample_shape, *event_shape)."""
-        levels = self.fit.levels
-        start, move = random.split(key)
-        n = math.prod(sample_shape)
-        x = noised(self.fit, start, (n,), levels.most)
-        bottom = levels.coordinate(self.current_level)
-        rungs = levels.at(jnp.linspace(1.0, bottom, RUNGS))
+        """Annealed Langevin draws at the current level; returns (*sample_shape, *batch_shape, *event_shape)."""
+        return annealed(self.fit, key, (*sample_shape, *self.batch_shape), self.current_level)
 
-        def rung(x, at):
-            level, key = at
-            step = ETA / _target_power(self.fit, random.fold_in(key, 1), level)
+    @property
+    def mean(self) -> Array:
+        """The mean of `MOMENT_DRAWS` draws, (*batch_shape, *event_shape)."""
+        return self._moments()[0]
 
-            def langevin(x, key):
-                noise = random.normal(key, x.shape, x.dtype)
-                return x + step * self.fit.score(x, level) + jnp.sqrt(2 * step) * noise, None
+    @property
+    def variance(self) -> Array:
+        """The variance of the same draws."""
+        return self._moments()[1]
 
-            return lax.scan(langevin, x, random.split(key, STEPS))[0], None
+    def _moments(self) -> tuple[Array, Array]:
+        kept = self.__dict__.get("_kept_moments")
+        if kept is None:
+            draws = self.sample(random.key(0), (MOMENT_DRAWS,))
+            kept = draws.mean(0), draws.var(0)
+            if not isinstance(draws, jax.core.Tracer):
+                self._kept_moments = kept
+        return kept
 
-        x, _ = lax.scan(rung, x, (rungs, random.split(move, RUNGS)))
-        return x.reshape(*sample_shape, *self.event_shape)
+
+def _minus(energy):
+    return lambda value, level: -energy(value, level)
+
+
+def annealed(fit, key: PRNGKeyArray, shape: tuple[int, ...], level: ArrayLike) -> Array:
+    """Annealed Langevin draws of shape (*shape, *event); `level` has the last axes of `shape`, or none."""
+    levels, ndim = fit.levels, len(fit.event_shape)
+    start, move = random.split(key)
+    bottom = jnp.asarray(levels.coordinate(level))
+    rungs = levels.at(jnp.linspace(jnp.ones_like(bottom), bottom, RUNGS))
+
+    def rung(x, at):
+        level, key = at
+        power = jax.vmap(lambda one: _target_power(fit, random.fold_in(key, 1), one))(level.reshape(-1))
+        step = (ETA / power).reshape(*level.shape, *[1] * ndim)
+
+        def langevin(x, key):
+            noise = random.normal(key, x.shape, x.dtype)
+            return x + step * fit.score(x, level) + jnp.sqrt(2 * step) * noise, None
+
+        return lax.scan(langevin, x, random.split(key, STEPS))[0], None
+
+    x, _ = lax.scan(rung, noised(fit, start, shape, levels.most), (rungs, random.split(move, RUNGS)))
+    return x
 
 
 def _target_power(fit, key, level):
@@ -137,112 +177,17 @@ def _target_power(fit, key, level):
     return jnp.mean(score**2)
 
 
+def _inside(levels, level):
+    """Is the level one of the range, up to rounding?"""
+    return jnp.abs(levels.coordinate(level) - 0.5) <= 0.5 + SLACK
+
+
 def _check_level(levels, level):
-    if isinstance(level, jax.core.Tracer):
+    if isinstance(level, jax.core.Tracer) or bool(jnp.all(_inside(levels, level))):
         return
     low, high = sorted((levels.least, levels.most))
-    slack = 1e-5 * (high - low)
-    if not bool(jnp.all((jnp.asarray(level) >= low - slack) & (jnp.asarray(level) <= high + slack))):
-        raise ParameterError(
-            given=f"noise level {level}",
-            expected=f"a level between {low:g} and {high:g}, the range of the fit",
-            fix="choose a level inside, or train on a wider range of levels",
-        )
-
-
-class KernelDistribution(Distribution):
-    """p(y | x; params) of a kernel; made by `kernel.distribution(x, **params)`.
-
-    The batch shape is that of x and the parameters broadcast together, less the axes of an event, which the kernel
-    knows: none for a scalar kernel. Outside the support `log_prob` is -inf.
-    """
-
-    arg_constraints = {}
-    pytree_data_fields = ("x", "params")
-    pytree_aux_fields = ("kernel", "_support")
-
-    def __init__(self, kernel, x: ArrayLike, params: dict, *, validate_args: bool | None = None):
-        self.kernel, self.x, self.params = kernel, jnp.asarray(x, float), params
-        ndim = kernel.event_ndim
-        if ndim == 0:
-            batch, event = jnp.broadcast_shapes(self.x.shape, *map(jnp.shape, params.values())), ()
-        else:
-            x = jax.ShapeDtypeStruct(self.x.shape, self.x.dtype)
-            drawn = kernel.compile().event_shape(x, **params)
-            batch, event = drawn[: len(drawn) - ndim], drawn[len(drawn) - ndim :]
-        self._support = _constraint(kernel.support, ndim)
-        super().__init__(batch, event, validate_args=validate_args)
-
-    @property
-    def support(self):
-        """The kernel's support; the whole line where its ends depend on x or a parameter."""
-        return self._support
-
-    def log_prob(self, value: ArrayLike) -> Array:
-        """log p(value | x; params), shape (*batch); -inf outside the support."""
-        program, shape = self.kernel.compile(), jnp.shape(value)
-        try:
-            full = jnp.broadcast_shapes(shape, self.batch_shape + self.event_shape)
-        except ValueError:
-            raise ShapeError(
-                given=f"values of shape {shape}",
-                expected=f"shape {self.batch_shape + self.event_shape}, that of the kernel at this x",
-                fix="pass one value for each entry of x",
-            ) from None
-        if not self.event_shape:
-            return jnp.broadcast_to(program.log_prob(value, self.x, **self.params), full)
-        batch = full[: len(full) - len(self.event_shape)]
-        return jnp.broadcast_to(program.log_prob(value, self.x, **self.params), batch)
-
-    def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Array:
-        """Draws of shape (*sample_shape, *batch_shape, *event_shape)."""
-        program, batch = self.kernel.compile(), (*sample_shape, *self.batch_shape)
-        if not self.event_shape:
-            return program.sample(key, jnp.broadcast_to(self.x, batch), **self.params)
-        if program.needs_chains:
-            y = program.draws(key, self.x, math.prod(sample_shape), **self.params)
-            return jnp.moveaxis(y, len(self.batch_shape), 0).reshape(*batch, *self.event_shape)
-        keys = random.split(key, math.prod(sample_shape))
-        y = jax.vmap(lambda k: program.sample(k, self.x, **self.params))(keys)
-        return y.reshape(*batch, *self.event_shape)
-
-
-def kernel_distribution(kernel, x: ArrayLike, /, **params) -> KernelDistribution:
-    """`kernel` at x as a NumPyro distribution.
-
-    Raises `DerivationError` when the kernel's density is not known to be normalised, `ParameterError` for missing or
-    unknown parameters.
-    """
-    names = {p.name for p in kernel.params}
-    if names != set(params):
-        raise ParameterError(
-            given=f"the parameters {', '.join(sorted(params)) or '(none)'}",
-            expected=f"the parameters {', '.join(sorted(names)) or '(none)'}",
-            fix="write kernel.distribution(x" + "".join(f", {name}=..." for name in sorted(names)) + ")",
-        )
-    if kernel.normalised is not True:
-        raise DerivationError(
-            given="a kernel whose normalising factor is not known",
-            expected="a normalised density: a missing factor may depend on x or a parameter, and change the posterior",
-            fix="declare the kernel with from_random, or with from_density and its full normaliser",
-        )
-    return KernelDistribution(kernel, x, params)
-
-
-def _constraint(support, ndim: int):
-    """The NumPyro constraint for a kernel's support, a manifold or a set with fixed ends; the real line for others."""
-    if (manifold := getattr(support, "manifold", None)) is not None:
-        return {"simplex": constraints.simplex, "sphere": constraints.sphere}[manifold]
-    try:
-        low, high = float(support.inf), float(support.sup)
-    except (TypeError, AttributeError, NotImplementedError):
-        low, high = -math.inf, math.inf
-    if math.isinf(low) and math.isinf(high):
-        inside = constraints.real
-    elif math.isinf(high):
-        inside = constraints.positive if low == 0 else constraints.greater_than(low)
-    elif math.isinf(low):
-        inside = constraints.less_than(high)
-    else:
-        inside = constraints.interval(low, high)
-    return constraints.independent(inside, ndim) if ndim else inside
+    raise ParameterError(
+        given=f"noise level {level}",
+        expected=f"a level between {low:g} and {high:g}, the range of the fit",
+        fix="choose a level inside, or train on a wider range of levels",
+    )

@@ -11,7 +11,8 @@ from jax.scipy.stats import gamma as gamma_law
 from scipy import stats
 
 from symdsm.errors import DerivationError, EnergyRequired, ParameterError, ShapeError
-from symdsm.inference.priors import LearnedPrior, kernel_distribution
+from symdsm.inference.kernel_distribution import kernel_distribution
+from symdsm.inference.priors import LearnedPrior
 
 from .conftest import mixture
 

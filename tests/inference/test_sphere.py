@@ -72,11 +72,11 @@ def test_supports_have_numpyros_constraints():
     y, x = sp.IndexedBase("y", real=True), sp.IndexedBase("x", real=True)
     i, n = sp.Symbol("i", integer=True), sp.Symbol("n", integer=True, positive=True)
     f = -sp.Sum((y[i] - x[i]) ** 4, (i, 0, n - 1))
-    from symdsm.inference.priors import _constraint
+    from symdsm.inference.supports import constraint_on
 
     def constraint(support):
         kernel = sd.Kernel.from_density(f, noisy=y, clean=x, support=support, log=True)
-        return _constraint(kernel.support, kernel.event_ndim)
+        return constraint_on(kernel.support, kernel.event_ndim)
 
     assert constraint(sd.Sphere()) is constraints.sphere and constraint(sd.Simplex()) is constraints.simplex
     assert constraint(sp.Interval(0, sp.oo)).base_constraint is constraints.positive
