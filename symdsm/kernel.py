@@ -42,6 +42,7 @@ from symdsm.symbolic.joint_dirichlet import as_dirichlet
 from symdsm.symbolic.joint_random import from_random_vector, is_vector
 from symdsm.symbolic.meaning import outline, same
 from symdsm.symbolic.nodes import plain
+from symdsm.symbolic.process import Process, process
 from symdsm.symbolic.product import ProductDeclaration, product
 from symdsm.symbolic.proof import proof as written_proof
 from symdsm.symbolic.regularity import Regularity, check_regularity
@@ -182,6 +183,11 @@ class Kernel:
         if law is None or not self.event_ndim:
             return None
         return self._read(law.mean), self._read(law.covariance)
+
+    @property
+    def process(self) -> Process:
+        """dy = f dlevel + g dw, the diffusion whose law at each level is this kernel's; raises DerivationError."""
+        return process(self._declaration).mapped(self._read)
 
     @property
     def noisy(self):
@@ -374,17 +380,13 @@ class Kernel:
         return hash(outline(self._declaration))
 
     def __reduce__(self):
-        return _from_json, (self.to_json(),)
+        return Kernel.from_json, (self.to_json(),)
 
     def __repr__(self) -> str:
         return one_line(self)
 
     def _repr_latex_(self) -> str:
         return latex(self)
-
-
-def _from_json(text: str) -> Kernel:
-    return Kernel.from_json(text)
 
 
 def _from_source(source) -> Kernel:

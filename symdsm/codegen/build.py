@@ -16,6 +16,7 @@ from symdsm.codegen.docstring import with_validity
 from symdsm.codegen.guards import rules_of
 from symdsm.codegen.layout import formatted
 from symdsm.codegen.level_fisher import level_fisher_source
+from symdsm.codegen.process import bridge_source, process_source
 from symdsm.codegen.program import Program, verify_draws, verify_scores
 from symdsm.codegen.source import HELPER_IMPORT, scalar_source
 from symdsm.codegen.source_coupled import coupled_source
@@ -84,6 +85,8 @@ def unverified_program(declaration, digest: str) -> Program:
             "posterior_mean": partial(denoise_source, declaration),
             "denoise": partial(denoise_source, declaration),
             "level_fisher": partial(level_fisher_source, declaration),
+            **dict.fromkeys(("drift", "diffusion", "flow", "reverse"), partial(process_source, declaration)),
+            "bridge": partial(bridge_source, declaration),
         },
         _array_rules(declaration),
     )

@@ -172,9 +172,39 @@ class Program:
         """
         return self._denoised("denoise", y, score, params)
 
+    def drift(self, y, /, **params):
+        """f of dy = f dlevel + g dw, the diffusion whose law at each level is the kernel's; of y's shape.
+
+        `drift`, `diffusion`, `flow` and `reverse` raise DerivationError for a kernel whose score determines none:
+        kernels of a declared SDE and normal noise in any coordinate have one (symbolic/process.py).
+        """
+        return self._later_call("drift", {"y": y}, params)
+
+    def diffusion(self, y, /, **params):
+        """g of that diffusion, elementwise; for a vector SDE the matrix. Free of y for linear SDEs."""
+        return self._later_call("diffusion", {"y": y}, params)
+
+    def flow(self, y, score, /, **params):
+        """dy/dlevel along the probability flow, f - (g^2)'/2 - g^2 score/2, from score = d/dy log q(y)."""
+        return self._later_call("flow", {"y": y, "score": score}, params)
+
+    def reverse(self, y, score, /, **params):
+        """The drift of the same diffusion run back from more noise to less, f - (g^2)' - g^2 score."""
+        return self._later_call("reverse", {"y": y, "score": score}, params)
+
+    def bridge(self, y, x, before, /, **params):
+        """(mean, sd) of the normal p(z | y, x), z the noisy value at the level `before`, of less noise than y's.
+
+        Raises DerivationError for a kernel that is not normal about a linear mean.
+        """
+        return self._later_call("bridge", {"y": y, "x": x, "before": before}, params)
+
     def _denoised(self, name, y, score, params):
+        return self._later_call(name, {"y": y, "score": score}, params)
+
+    def _later_call(self, name, arrays, params):
         self._emit(name)
-        return self._call(name, (), {"y": y, "score": score}, params)
+        return self._call(name, (), arrays, params)
 
     def _emit(self, name):
         """Generate and load a function that the kernel's module does not have."""
