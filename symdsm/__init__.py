@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from symdsm.inference.underdamped import UnderdampedLangevin as UnderdampedLangevin
     from symdsm.kernel import Kernel as Kernel
     from symdsm.kernel import load as load
+    from symdsm.learning import objectives as objectives
     from symdsm.learning.fit import fit as fit
     from symdsm.learning.identity import check_identity as check_identity
     from symdsm.learning.levels import geometric as geometric
@@ -63,14 +64,14 @@ _HOME = {
     "uniform": "learning.levels",
 }
 
-_MODULES = ("families",)
+_MODULES = {"families": "families", "objectives": "learning.objectives"}
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 
 
 def __getattr__(name: str):
     if name in _MODULES:
-        return _import_module(f"symdsm.{name}")
+        return _import_module(f"symdsm.{_MODULES[name]}")
     if name not in _HOME:
         raise AttributeError(f"module 'symdsm' has no attribute {name!r}; it has {', '.join(__all__)}")
     value = getattr(_import_module(f"symdsm.{_HOME[name]}"), name)

@@ -327,7 +327,7 @@ class Kernel:
     def compile(self) -> Program:
         """The generated JAX program, its score compared with autodiff of its own log density. Cached."""
         if self.digest not in _programs:
-            program = build_program(self._declaration, self.digest)
+            program = build_program(self._declaration, self.digest, self.check)
             if program.needs_chains:
                 from symdsm.inference.coupled_draws import chains_on
 

@@ -3,6 +3,7 @@
 import keyword
 import random
 import re
+from collections.abc import Callable
 from functools import partial, singledispatch
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from symdsm.codegen.docstring import with_validity
 from symdsm.codegen.guards import rules_of
 from symdsm.codegen.layout import formatted
 from symdsm.codegen.level_fisher import level_fisher_source
+from symdsm.codegen.mean_score import mean_score_source
 from symdsm.codegen.process import bridge_source, process_source
 from symdsm.codegen.program import Program, verify_draws, verify_scores
 from symdsm.codegen.source import HELPER_IMPORT, scalar_source
@@ -32,7 +34,7 @@ from symdsm.symbolic.joint import JointDeclaration, joint_points
 from symdsm.symbolic.nodes import plain
 from symdsm.symbolic.probe import numeric, probes, value_for
 from symdsm.symbolic.product import ProductDeclaration
-from symdsm.symbolic.regularity import Regularity
+from symdsm.symbolic.regularity import Regularity, check_regularity
 from symdsm.symbolic.vector import VectorDeclaration
 
 __all__ = ["build_program", "module_source", "unverified_program", "write_module"]
@@ -63,14 +65,14 @@ _source.register(ManifoldDeclaration)(coupled_source)
 _source.register(JointDeclaration)(joint_source)
 
 
-def build_program(declaration, digest: str) -> Program:
-    """Generate, load and verify the program of a kernel."""
-    program = unverified_program(declaration, digest)
+def build_program(declaration, digest: str, check: Callable[[], Regularity] | None = None) -> Program:
+    """Generate, load and verify the program of a kernel; `check` is its regularity check, made when it is needed."""
+    program = unverified_program(declaration, digest, check)
     verify(declaration, program)
     return program
 
 
-def unverified_program(declaration, digest: str) -> Program:
+def unverified_program(declaration, digest: str, check: Callable[[], Regularity] | None = None) -> Program:
     """Generate and load the program of a kernel."""
     try:
         require_level_score(declaration)
@@ -87,6 +89,7 @@ def unverified_program(declaration, digest: str) -> Program:
             "level_fisher": partial(level_fisher_source, declaration),
             **dict.fromkeys(("drift", "diffusion", "flow", "reverse"), partial(process_source, declaration)),
             "bridge": partial(bridge_source, declaration),
+            "mean_score": lambda: mean_score_source(declaration, check() if check else check_regularity(declaration)),
         },
         _array_rules(declaration),
     )

@@ -35,8 +35,8 @@ def load_source(source: str, name: str) -> types.ModuleType:
 
 
 class Program:
-    """A kernel's compiled face: log_prob, score, level_score, sample, target, dual_target, denoise, source, and the
-    informations fisher, level_fisher and fisher_estimate.
+    """A kernel's compiled face: log_prob, score, level_score, sample, target, dual_target, denoise, mean_score,
+    source, and the informations fisher, level_fisher and fisher_estimate.
 
     y, x and key are positional, parameters go by keyword. For a scalar kernel log_prob, score, level_score and the
     informations are elementwise over arrays that broadcast; for a coupled one log_prob and level_score sum over the
@@ -158,6 +158,13 @@ class Program:
             raise self._missing("sample")
         squares = self._call("squares_of_targets", (draws, of, key), {"x": x}, params)
         return estimated(squares, correlated=False)
+
+    def mean_score(self, x, /, **params):
+        """E[score | x]: zero where the density vanishes at its ends, -1/x for speckle of one look; NaN if infinite.
+
+        Raises DerivationError where it is not known.
+        """
+        return self._later_call("mean_score", {"x": x}, params)
 
     def posterior_mean(self, y, score, /, **params):
         """E[T(x) | y] from score = d/dy log q(y), T the statistic that the kernel's score identifies."""

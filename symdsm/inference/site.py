@@ -27,7 +27,7 @@ from symdsm.learning import checks
 from symdsm.learning.fit import EXAMPLES, finished, prepared
 from symdsm.learning.fitted import Fit
 from symdsm.learning.levels import Levels
-from symdsm.learning.objectives import OBJECTIVES
+from symdsm.learning.objectives import Objective, objective_named
 from symdsm.learning.potentials import Potential
 from symdsm.learning.training import History
 
@@ -41,7 +41,7 @@ def score_matching_site(
     x: Array,
     *,
     levels: Levels | None = None,
-    objective: str = "dsm",
+    objective: str | Objective = "dsm",
     params: Mapping[str, Any] | None = None,
     like: ArrayLike | None = None,
     weight: float = 1.0,
@@ -71,7 +71,7 @@ def score_matching_site(
     potential = eqx.tree_at(lambda p: (p.net, p.noise.params), potential, (trained, live))
     shift, noise = random.split(key)
     u = ((jnp.arange(len(rows)) + random.uniform(shift)) / len(rows)).astype(rows.dtype)
-    losses = jax.vmap(partial(OBJECTIVES[objective], potential))(random.split(noise, len(rows)), rows, u)
+    losses = jax.vmap(partial(objective_named(objective), potential))(random.split(noise, len(rows)), rows, u)
     batch = jnp.shape(x)[: jnp.ndim(x) - len(net.event_shape)]
     numpyro.factor(name, -weight * losses.reshape(batch))
     return potential
@@ -86,7 +86,7 @@ def fit_from_site(
     *,
     key: PRNGKeyArray,
     levels: Levels | None = None,
-    objective: str = "dsm",
+    objective: str | Objective = "dsm",
     params: Mapping[str, Any] | None = None,
     like: ArrayLike | None = None,
 ) -> Fit:
@@ -111,10 +111,10 @@ def fit_from_site(
     potential = eqx.tree_at(lambda p: p.net, potential, eqx.combine(values[weights], static))
     rows = random.permutation(key, len(clean))[:EXAMPLES]
     return Fit(
-        potential=finished(potential, objective, clean, key),
+        potential=finished(potential, objective_named(objective), clean, key),
         examples=clean[rows],
         kernel=kernel,
-        objective=objective,
+        objective=objective_named(objective).name,
         history=History(),
         interrupted=False,
         unchecked=False,
@@ -137,6 +137,7 @@ def _untrained(net, kernel, levels, objective, params, like, dtype) -> tuple[Pot
             like = random.normal(random.key(0), (1024, *net.event_shape))
         rows = jnp.asarray(checks.check_data(like), dtype)
         keys = random.split(random.key(1))
+        objective = objective_named(objective)
         return prepared(net, rows, kernel, keys, levels=levels, objective=objective, params=shown, unchecked=False)
 
 

@@ -20,8 +20,9 @@ from symdsm.errors import (
 from symdsm.learning.levels import Levels
 from symdsm.learning.networks import AbstractDenoiser, AbstractEnergy, AbstractScore
 from symdsm.learning.noise import Noise
-from symdsm.learning.objectives import OBJECTIVES
-from symdsm.learning.protocols import KernelLike
+from symdsm.learning.objective import Objective
+from symdsm.learning.objectives import dsm
+from symdsm.learning.protocols import KernelLike, Verdict
 
 __all__ = [
     "affine_in_clean",
@@ -112,7 +113,7 @@ def check_validity(
     levels: Levels | None,
     unchecked: bool,
     clean: Array | None = None,
-    objective: str = "dsm",
+    objective: Objective = dsm,
 ) -> None:
     """`ValidityError` where the identity fails here, a warning where only the variance does or nothing is decided.
 
@@ -133,45 +134,49 @@ def check_validity(
                 expected="a kernel whose identity holds (see kernel.check())",
                 fix=verdict.remedy or "choose another kernel; unchecked=True trains anyway",
             )
+        _check_needs(objective, verdict, at)
         told = {
             "score matching is wrong": verdict.identity is False,
             "Whether score matching is valid is undecided": verdict.identity is None and not unchecked,
             "The target's variance is infinite": verdict.variance is False,
-            "The level score cannot be matched": objective == "dual" and verdict.level is False,
+            "The level score cannot be matched": objective.needs_energy and verdict.level is False,
         }
         for words in [w for w, true in told.items() if true and w not in warned]:
             warned.add(words)
             warnings.warn(f"{words}{at}: {verdict.reason} {verdict.remedy}", stacklevel=3)
 
 
-def check_pair(net, objective: str, kernel: KernelLike) -> None:
-    """That network, objective and kernel go together."""
-    if objective not in OBJECTIVES:
-        raise FitError(
-            given=f"objective={objective!r}",
-            expected=f"one of {sorted(OBJECTIVES)}",
-            fix='use objective="dual"',
+def _check_needs(objective: Objective, verdict: Verdict, at: str) -> None:
+    """What this objective needs besides the identity; or `ValidityError`."""
+    if objective.needs_mean and verdict.mean is not True:
+        raise ValidityError(
+            given=f"objective={objective.name!r} for a kernel whose E[score | x] is not known to be finite{at}",
+            expected="a known mean of the target, which is subtracted (see kernel.check(), mean of the target)",
+            fix='use objective="dsm", or sd.objectives.controlled(mean) with the mean as a function of (x, u)',
         )
+    if objective.by_parts and verdict.boundary is False:
+        raise ValidityError(
+            given=f"objective={objective.name!r} for a kernel whose p times score does not vanish at an end{at}",
+            expected="Hyvarinen's boundary condition (see kernel.check()): implicit score matching integrates by parts",
+            fix='use objective="dsm", which needs no such condition, or kernel.change(sp.log) for positive values',
+        )
+
+
+def check_pair(net, objective: Objective, kernel: KernelLike) -> None:
+    """That network, objective and kernel go together."""
     if not isinstance(net, AbstractEnergy | AbstractScore | AbstractDenoiser):
         raise FitError(
             given=f"a network of type {type(net).__name__}",
             expected="sd.Energy, sd.Score, sd.Denoiser or a subclass of their abstract types",
             fix="subclass symdsm.learning.networks.AbstractEnergy, so that the type tells what it returns",
         )
-    if objective == "dual" and not isinstance(net, AbstractEnergy):
+    if objective.needs_energy and not isinstance(net, AbstractEnergy):
         raise EnergyRequired(
             given=f'objective="dual" with a {type(net).__name__}',
             expected="an energy: dual matches the level derivative of one scalar; dsm takes any",
             fix='use sd.Energy(event_shape, key=key), or objective="dsm"',
         )
-    mean = getattr(kernel.check(), "mean_score", None) if objective == "controlled" else 0
-    if mean is None or mean != 0:
-        raise DerivationError(
-            given=f'objective="controlled" for a kernel with E[score | x] = {"unknown" if mean is None else mean}',
-            expected="a target whose mean given the clean value is zero",
-            fix='use objective="dsm", or symdsm.learning.objectives.controlled(mean) in a loop of your own',
-        )
-    if objective == "dual" and kernel.level is None:
+    if objective.needs_energy and kernel.level is None:
         raise DerivationError(
             given='objective="dual" for a kernel without a level',
             expected="a kernel declared with level=...",

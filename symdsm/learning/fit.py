@@ -5,7 +5,7 @@ the scales; run the loop; settle the normaliser (dual fits).
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,12 @@ from symdsm.learning.levels import Levels
 from symdsm.learning.networks import AbstractEnergy
 from symdsm.learning.noise import Noise
 from symdsm.learning.normalise import anchored, level_balanced
-from symdsm.learning.objectives import OBJECTIVES
+from symdsm.learning.objectives import Objective, objective_named
 from symdsm.learning.potentials import Potential, potential_of
 from symdsm.learning.protocols import KernelLike
 from symdsm.learning.scaling import measure
 from symdsm.learning.training import Settings, train
+from symdsm.learning.weightings import important_levels, weighted, weighting_name
 
 __all__ = ["EXAMPLES", "finished", "fit", "prepared"]
 
@@ -47,7 +48,9 @@ def fit(
     *,
     key: PRNGKeyArray,
     levels: Levels | None = None,
-    objective: str = "dual",
+    objective: str | Objective = "dual",
+    weighting: str | Callable[[Array], Array] = "fisher",
+    importance: bool = False,
     steps: int = 20_000,
     params: Mapping[str, Any] | None = None,
     batch_size: int = 256,
@@ -66,8 +69,12 @@ def fit(
     **Arguments**
 
     - `net`: `sd.Energy`, `sd.Score` or `sd.Denoiser`, or a subclass of their abstract types.
-    - `objective`: "dual" (energies; gradient and level derivative) "dsm" (gradient alone) or
-      "controlled" (dsm with a control variate, for small noise and kernels with E[score | x] = 0).
+    - `objective`: "dual" (energies; gradient and level derivative), "dsm" (gradient alone) or "controlled" (dsm with
+      a control variate, for small noise); `sd.objectives` makes others, such as `sd.objectives.esm(score)`.
+    - `weighting`: of the levels; "fisher" (1 over the kernel's Fisher information averaged over the data),
+      "likelihood" (g(t)^2, kernels from an SDE), "uniform", or a function of the level. The loss is divided by the
+      weights' sum at a network that predicts nothing.
+    - `importance`: draw levels as often as their gradients are large, the losses divided by how often.
     - `params`: the kernel's parameters besides the level, by name.
     - `validation`: share of the rows held out to watch the loss; they still serve the normaliser.
     - `clip`, `ema`: the gradient's largest norm, the decay of the averaged weights that the fit keeps.
@@ -86,17 +93,23 @@ def fit(
         raise ParameterError(given=f"validation={validation}", expected="a share in [0, 1)", fix="try 0.1")
     keys = jax.random.split(key, 5)
     clean = jnp.asarray(checks.check_data(data), dtype=float)
+    objective = objective_named(objective)
     potential, affine = prepared(
         net, clean, kernel, keys[:2], levels=levels, objective=objective, params=params, unchecked=unchecked
     )
+    objective = weighted(objective, weighting, potential)
+    draws = important_levels(objective, potential, clean, keys[1]) if importance else None
     level_name = potential.noise.level_name
 
     held_out = round(validation * len(clean))
     order = jax.random.permutation(keys[2], len(clean))
-    settings = Settings(objective, steps, batch_size, learning_rate, weight_decay, ema, clip, validation)
+    weights = weighting_name(weighting, levels)
+    settings = Settings(
+        objective.name, weights, importance, steps, batch_size, learning_rate, weight_decay, ema, clip, validation
+    )
     potential, history, interrupted = train(
         potential,
-        OBJECTIVES[objective],
+        objective,
         clean[order[held_out:]],
         clean[order[:held_out]],
         keys[3],
@@ -106,12 +119,13 @@ def fit(
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
         progress=progress,
+        level_draws=draws,
     )
     return Fit(
         potential=finished(potential, objective, clean, keys[4]),
         examples=clean[order[:EXAMPLES]],
         kernel=kernel,
-        objective=objective,
+        objective=objective.name,
         history=history,
         interrupted=interrupted,
         unchecked=unchecked,
@@ -126,7 +140,7 @@ def prepared(
     keys: Array,
     *,
     levels: Levels | None,
-    objective: str,
+    objective: Objective,
     params: Mapping[str, Any] | None,
     unchecked: bool,
 ) -> tuple[Potential, bool]:
@@ -143,12 +157,12 @@ def prepared(
     checks.check_support(noise, clean, keys[0])
     affine = checks.affine_in_clean(noise, clean, keys[0])
     checks.check_denoiser(net, affine)
-    return _start(net, noise, clean, keys[1], dual=objective == "dual"), affine
+    return _start(net, noise, clean, keys[1], dual=objective.needs_energy), affine
 
 
-def finished(potential: Potential, objective: str, clean: Array, key: PRNGKeyArray) -> Potential:
+def finished(potential: Potential, objective: Objective, clean: Array, key: PRNGKeyArray) -> Potential:
     """The trained potential, normalised where the objective leaves one constant only."""
-    if objective != "dual":
+    if not objective.needs_energy:
         return potential
     return anchored(level_balanced(potential, clean, key), clean, key)
 

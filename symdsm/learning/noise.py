@@ -65,3 +65,7 @@ class Noise(eqx.Module):
         y, score, level_score = self.program.dual_target(key, x, **self.at(u))
         slope = jax.jvp(self.levels.at, (u,), (jnp.ones_like(u),))[1]
         return y, score, jnp.sum(level_score) * slope
+
+    def mean_score(self, x: Array, u: Array) -> Array:
+        """E[d/dy log p(y | x) | x], of x's shape."""
+        return self.program.mean_score(x, **self.at(u))

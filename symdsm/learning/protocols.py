@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Array, PRNGKeyArray
 
-__all__ = ["DenoisingProgram", "KernelLike", "ProgramLike", "Verdict"]
+__all__ = ["CentredProgram", "DenoisingProgram", "DiffusionProgram", "KernelLike", "ProgramLike", "Verdict"]
 
 
 @runtime_checkable
@@ -50,12 +50,32 @@ class DenoisingProgram(Protocol):
 
 
 @runtime_checkable
+class CentredProgram(Protocol):
+    """A program that knows E[d/dy log p(y | x) | x]."""
+
+    def mean_score(self, x: Array, /, **params: Any) -> Array:
+        """Of x's shape."""
+        ...
+
+
+@runtime_checkable
+class DiffusionProgram(Protocol):
+    """A program that knows the diffusion dy = f dlevel + g dw whose law at each level is the kernel's."""
+
+    def diffusion(self, y: Array, /, **params: Any) -> Array:
+        """g of each entry of y; a matrix for vectors."""
+        ...
+
+
+@runtime_checkable
 class Verdict(Protocol):
     """What the regularity check says at given parameter values; None means undecided."""
 
     identity: bool | None
     variance: bool | None
     level: bool | None
+    mean: bool | None
+    boundary: bool | None
     reason: str
     remedy: str
 

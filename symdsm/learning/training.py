@@ -27,7 +27,9 @@ from tqdm.auto import tqdm
 
 from symdsm.errors import FitError
 from symdsm.learning import arrays as files
+from symdsm.learning.objective import Objective
 from symdsm.learning.potentials import Potential
+from symdsm.learning.weightings import LevelDraws
 
 __all__ = ["History", "Settings", "train"]
 
@@ -38,6 +40,8 @@ class Settings(NamedTuple):
     """All that decides a training run besides data, kernel, network and key."""
 
     objective: str
+    weighting: str
+    importance: bool
     steps: int
     batch_size: int
     learning_rate: float
@@ -75,9 +79,6 @@ class State(NamedTuple):
     step: Array
 
 
-Objective = Callable[[Potential, PRNGKeyArray, Array, Array], Array]
-
-
 def _optimiser(settings: Settings) -> optax.GradientTransformation:
     warmup = min(settings.steps // 10, 500)
     rate = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warmup, settings.steps)
@@ -96,16 +97,18 @@ def _losses(potential, objective: Objective, params, keys, x, u):
     return jax.vmap(partial(objective, _with_net(potential, params)))(keys, x, u)
 
 
-def _make_chunk(potential: Potential, objective: Objective, settings: Settings):
+def _make_chunk(potential: Potential, objective: Objective, settings: Settings, level_draws: LevelDraws | None):
     optimiser, size = _optimiser(settings), settings.batch_size
 
     def advance(state: State, data, key):
         rows, noise, levels = jax.random.split(jax.random.fold_in(key, state.step), 3)
         x = data[jax.random.randint(rows, (size,), 0, len(data))]
-        u = ((jnp.arange(size) + jax.random.uniform(levels)) / size).astype(data.dtype)
+        u, carried = ((jnp.arange(size) + jax.random.uniform(levels)) / size).astype(data.dtype), 1.0
+        if level_draws is not None:
+            u, carried = level_draws(u)
 
         def loss(params):
-            each = _losses(potential, objective, params, jax.random.split(noise, size), x, u)
+            each = carried * _losses(potential, objective, params, jax.random.split(noise, size), x, u)
             return jnp.mean(each), each
 
         (value, each), slope = jax.value_and_grad(loss, has_aux=True)(state.params)
@@ -202,6 +205,7 @@ def train(
     checkpoint: Path | None,
     resume: bool,
     progress: bool,
+    level_draws: LevelDraws | None = None,
 ) -> tuple[Potential, History, bool]:
     """(potential with the averaged network, history, interrupted). `FitError`: NaN, a foreign checkpoint."""
     params = jax.tree.map(jnp.copy, eqx.filter(potential.net, eqx.is_inexact_array))
@@ -211,7 +215,7 @@ def train(
     if resume and checkpoint is not None and (checkpoint / "meta.json").exists():
         state, history = _restore(checkpoint, state, identity)
     steps_key, validation_key = jax.random.split(key)
-    chunk = _make_chunk(potential, objective, settings)
+    chunk = _make_chunk(potential, objective, settings, level_draws)
     validate = _make_validation(potential, objective, held_out, validation_key) if len(held_out) else None
     chunks = -(-settings.steps // _CHUNK)
     saved = time.monotonic()

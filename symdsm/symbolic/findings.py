@@ -26,7 +26,7 @@ from symdsm.symbolic.booleans import tidy_boolean
 __all__ = ["Finding", "Judgement", "Regularity", "Remedy", "tidy_boolean"]
 
 _IDENTITY, _VARIANCE, _LEVEL = ("edges", "jumps", "swap"), ("variance",), ("level",)
-_REQUIRED = _IDENTITY + _VARIANCE + _LEVEL
+_REQUIRED, _ASIDES = _IDENTITY + _VARIANCE + _LEVEL, ("mean", "boundary")
 
 _TITLES = {
     "edges": "The support does not move with the clean value, or the density vanishes at the moving edge",
@@ -75,11 +75,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict at given parameter values, in plain Python: True, False, or None when undecided."""
+    """The verdict at given parameter values, in plain Python: True, False, or None when undecided.
+
+    `mean` says whether E[score | x] is finite and known, `boundary` whether p score vanishes at the ends.
+    """
 
     identity: bool | None
     variance: bool | None
     level: bool | None
+    mean: bool | None
+    boundary: bool | None
     reason: str
     remedy: str
 
@@ -104,6 +109,10 @@ class Regularity:
         conditions = [f.when for f in self.findings if f.row in rows]
         known = sp.And(*[c for c in conditions if c is not None])
         return None if None in conditions and known is not sp.false else tidy_boolean(known)
+
+    def _aside(self, row) -> sp.Basic | None:
+        """As `_all`, for a row that a kernel need not have: None without it."""
+        return self._all((row,)) if any(f.row == row for f in self.findings) else None
 
     @cached_property
     def identity_holds(self) -> sp.Basic | None:
@@ -149,8 +158,9 @@ class Regularity:
         if clean is not None and isinstance(self.clean, sp.Symbol):
             given[self.clean] = clean
         puts = [dict(zip(given, point, strict=True)) for point in product(*map(_numbers, given.values()))]
-        identity, variance, level = (
-            _decide(c, puts) for c in (self.identity_holds, self._all(_VARIANCE), self.level_holds)
+        identity, variance, level, mean, boundary = (
+            _decide(c, puts)
+            for c in (self.identity_holds, self._all(_VARIANCE), self.level_holds, *map(self._aside, _ASIDES))
         )
         rows = dict.fromkeys(_IDENTITY, identity) | {"variance": variance, "level": level}
         troubled = [
@@ -158,7 +168,7 @@ class Regularity:
             if f.row in rows and rows[f.row] is not True and _decide(f.when, puts) is not True
         ]  # fmt: skip
         reason = "; ".join(f.reason for f in troubled)
-        return Judgement(identity, variance, level, reason, "; ".join(_remedies(troubled)))
+        return Judgement(identity, variance, level, mean, boundary, reason, "; ".join(_remedies(troubled)))
 
     def __str__(self) -> str:
         lines = [f"Is denoising score matching valid for this kernel? {self._headline()}", ""]

@@ -24,6 +24,7 @@ from symdsm.learning.fit import fit
 from symdsm.learning.levels import geometric
 from symdsm.learning.networks import Denoiser, Energy, Score
 from symdsm.learning.noise import Noise
+from symdsm.learning.objectives import dual
 from tests.learning.doubles import PROGRAM, GaussianKernel, GaussianProgram, Multiplicative
 
 DATA = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
@@ -151,7 +152,7 @@ def test_dual_objectives_hear_of_the_level():
     x, s = sp.Symbol("x", real=True), sp.Symbol("s", positive=True)
     kernel = sd.Kernel.from_random(x + s * st.WignerSemicircle("z", 1), clean=x, level=s)
     with pytest.warns(UserWarning, match="level score cannot be matched"):
-        check_validity(kernel, {}, LEVELS, unchecked=False, objective="dual")
+        check_validity(kernel, {}, LEVELS, unchecked=False, objective=dual)
 
 
 @pytest.mark.slow
