@@ -38,8 +38,16 @@ SLACK = 1e-4  # of the range of the level's coordinate, for rounding
 def noised(fit, key: PRNGKeyArray, shape: tuple[int, ...], level: ArrayLike) -> Array:
     """Training examples seen through the fit's kernel at a level; returns (*shape, *event_shape)."""
     pick, noise = random.split(key)
-    clean = fit.examples[random.randint(pick, shape, 0, fit.examples.shape[0])]
-    return fit.kernel.compile().sample(noise, clean, **_parameters(fit, level))
+    examples = fit.latent.examples
+    clean = examples[random.randint(pick, shape, 0, examples.shape[0])]
+    y = fit.kernel.compile().sample(noise, clean, **_parameters(fit, level))
+    return _each_event(fit.coordinates.inverse, y, len(shape))
+
+
+def _each_event(function, values, batch: int):
+    for _ in range(batch):
+        function = jax.vmap(function)
+    return function(values)
 
 
 def _parameters(fit, level):
@@ -123,7 +131,9 @@ class LearnedPrior(Distribution):
 
     def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Array:
         """Annealed Langevin draws at the current level; returns (*sample_shape, *batch_shape, *event_shape)."""
-        return annealed(self.fit, key, (*sample_shape, *self.batch_shape), self.current_level)
+        shape = (*sample_shape, *self.batch_shape)
+        z = annealed(self.fit.latent, key, shape, self.current_level)
+        return _each_event(self.fit.coordinates.inverse, z, len(shape))
 
     @property
     def mean(self) -> Array:

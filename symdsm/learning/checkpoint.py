@@ -18,5 +18,5 @@ def load_fit(path: str | os.PathLike, rebuild: Callable[[str], KernelLike], net:
     `rebuild` makes the kernel from its JSON; `net` is a network of the saved type and size, needed only for
     types that symdsm does not ship. Raises `FitError` for a folder that holds no fit, or another network's.
     """
-    potential, examples, history, kernel, facts = storage.load(path, rebuild, net)
-    return Fit(potential=potential, examples=examples, history=history, kernel=kernel, **facts)
+    potential, fields = storage.load(path, rebuild, net)
+    return Fit(potential=potential, **fields)

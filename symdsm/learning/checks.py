@@ -26,6 +26,7 @@ from symdsm.learning.protocols import KernelLike, Verdict
 
 __all__ = [
     "affine_in_clean",
+    "check_context",
     "check_data",
     "check_denoiser",
     "check_event",
@@ -192,6 +193,36 @@ def check_event(net, noise_shape: tuple[int, ...]) -> None:
             expected=f"{noise_shape}, the shape of one noisy event of these data",
             fix=f"build the network with event_shape={noise_shape}, or reshape the data",
         )
+
+
+def check_context(net, context, rows: int) -> Array | None:
+    """`context` as a float array (rows, *context_shape) that goes with the network, or None; `DataError` for NaN."""
+    shape = net.context_shape
+    if (context is None) != (shape is None):
+        raise ShapeError(
+            given=f"a network with context_shape={shape} and {'no' if context is None else 'a'} context",
+            expected="both or neither",
+            fix="pass context=(rows, *context_shape) to sd.fit, or build the network without context_shape"
+            if context is None
+            else "build the network with context_shape=context.shape[1:]",
+        )
+    if context is None:
+        return None
+    array = np.asarray(context)
+    if array.shape != (rows, *shape):
+        raise ShapeError(
+            given=f"a context of shape {array.shape} for {rows} rows of data",
+            expected=f"{(rows, *shape)}, one context for each row",
+            fix="pass one context per row, of the network's context_shape",
+        )
+    bad = np.flatnonzero(~np.isfinite(array.reshape(rows, -1).astype(float)).all(axis=1))
+    if len(bad):
+        raise DataError(
+            given=f"{len(bad)} of {rows} contexts with NaN or infinite entries (rows {_some(bad)})",
+            expected="finite contexts",
+            fix="drop these rows from data and context",
+        )
+    return jnp.asarray(array, dtype=float)
 
 
 def check_support(noise: Noise, data: Array, key: PRNGKeyArray) -> None:

@@ -18,6 +18,7 @@ from jaxtyping import Array, ArrayLike, PRNGKeyArray
 from symdsm.errors import ParameterError
 from symdsm.learning import arrays as files
 from symdsm.learning import checks
+from symdsm.learning.coordinates import coordinates_for
 from symdsm.learning.fitted import Fit
 from symdsm.learning.levels import Levels
 from symdsm.learning.networks import AbstractEnergy
@@ -53,6 +54,9 @@ def fit(
     importance: bool = False,
     steps: int = 20_000,
     params: Mapping[str, Any] | None = None,
+    context: ArrayLike | None = None,
+    support: Any = None,
+    standardise: bool = False,
     batch_size: int = 256,
     learning_rate: float = 2e-3,
     weight_decay: float = 0.1,
@@ -76,6 +80,12 @@ def fit(
       weights' sum at a network that predicts nothing.
     - `importance`: draw levels as often as their gradients are large, the losses divided by how often.
     - `params`: the kernel's parameters besides the level, by name.
+    - `context`: (rows, *context) that belong to the data, for a network with a `context_shape`: the density of the
+      events given the context.
+    - `support`: "positive", "simplex", a pair (low, high) of numbers or arrays, or an interval of SymPy. Training then
+      happens in coordinates without walls (`symdsm.learning.coordinates`), and the fit speaks of the data as given.
+    - `standardise`: train in units of each entry's standard deviation. Levels are in the units of the coordinates:
+      of the data as a rule, of their logarithms for positive data, of standard deviations with this option.
     - `validation`: share of the rows held out to watch the loss; they still serve the normaliser.
     - `clip`, `ema`: the gradient's largest norm, the decay of the averaged weights that the fit keeps.
     - `checkpoint`, `resume`: a folder for the state of training; a resumed run is the uninterrupted one, bit
@@ -92,13 +102,25 @@ def fit(
     if not 0 <= validation < 1:
         raise ParameterError(given=f"validation={validation}", expected="a share in [0, 1)", fix="try 0.1")
     keys = jax.random.split(key, 5)
-    clean = jnp.asarray(checks.check_data(data), dtype=float)
     objective = objective_named(objective)
+    given = checks.check_data(data)
+    coordinates = coordinates_for(support, standardise, given)
+    examples = jnp.asarray(given, dtype=float)
+    clean = jax.vmap(coordinates.forward)(examples)
+    seen = checks.check_context(net, context, len(clean))
     potential, affine = prepared(
-        net, clean, kernel, keys[:2], levels=levels, objective=objective, params=params, unchecked=unchecked
+        net,
+        clean,
+        kernel,
+        keys[:2],
+        levels=levels,
+        objective=objective,
+        params=params,
+        unchecked=unchecked,
+        context=seen,
     )
     objective = weighted(objective, weighting, potential)
-    draws = important_levels(objective, potential, clean, keys[1]) if importance else None
+    draws = important_levels(objective, potential, clean, keys[1], seen) if importance else None
     level_name = potential.noise.level_name
 
     held_out = round(validation * len(clean))
@@ -110,26 +132,28 @@ def fit(
     potential, history, interrupted = train(
         potential,
         objective,
-        clean[order[held_out:]],
-        clean[order[:held_out]],
+        (clean[order[held_out:]], None if seen is None else seen[order[held_out:]]),
+        (clean[order[:held_out]], None if seen is None else seen[order[:held_out]]),
         keys[3],
         settings,
         level_at=lambda u: "the one level" if levels is None else f"{level_name}={float(levels.at(u)):.4g}",
-        identity=_identity(net, clean, kernel, key, levels, potential.noise.params, settings),
+        identity=_identity(net, (clean, seen), kernel, key, levels, potential.noise.params, settings),
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
         progress=progress,
         level_draws=draws,
     )
     return Fit(
-        potential=finished(potential, objective, clean, keys[4]),
-        examples=clean[order[:EXAMPLES]],
+        potential=finished(potential, objective, clean, keys[4], seen),
+        examples=examples[order[:EXAMPLES]],
         kernel=kernel,
         objective=objective.name,
         history=history,
         interrupted=interrupted,
         unchecked=unchecked,
         affine=affine,
+        coordinates=coordinates,
+        contexts=None if seen is None else seen[order[:EXAMPLES]],
     )
 
 
@@ -143,6 +167,7 @@ def prepared(
     objective: Objective,
     params: Mapping[str, Any] | None,
     unchecked: bool,
+    context: Array | None = None,
 ) -> tuple[Potential, bool]:
     """Check all against each other; (the untrained potential with its scales measured, affine as in `Fit`)."""
     params = dict(params or {})
@@ -157,19 +182,22 @@ def prepared(
     checks.check_support(noise, clean, keys[0])
     affine = checks.affine_in_clean(noise, clean, keys[0])
     checks.check_denoiser(net, affine)
-    return _start(net, noise, clean, keys[1], dual=objective.needs_energy), affine
+    return _start(net, noise, clean, keys[1], context, dual=objective.needs_energy), affine
 
 
-def finished(potential: Potential, objective: Objective, clean: Array, key: PRNGKeyArray) -> Potential:
+def finished(
+    potential: Potential, objective: Objective, clean: Array, key: PRNGKeyArray, context: Array | None = None
+) -> Potential:
     """The trained potential, normalised where the objective leaves one constant only."""
     if not objective.needs_energy:
         return potential
-    return anchored(level_balanced(potential, clean, key), clean, key)
+    balanced = level_balanced(potential, clean, key, context=context)
+    return anchored(balanced, clean, key) if context is None else balanced
 
 
-def _start(net, noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool) -> Potential:
+def _start(net, noise: Noise, data: Array, key: PRNGKeyArray, context: Array | None, *, dual: bool) -> Potential:
     """The untrained potential: scales measured, and for dual energies the tail's own normaliser taken out."""
-    scaling = measure(noise, data, key, dual=dual)
+    scaling = measure(noise, data, key, dual=dual, context=context)
     potential = potential_of(net, noise, scaling, data, key)
     if not dual:
         return potential
@@ -188,7 +216,7 @@ def _identity(net, data, kernel, key, levels, params, settings) -> dict[str, Any
     """What must agree for a checkpoint to be continued; JSON values only."""
     return {
         "kernel": kernel.digest,
-        "data": files.array_digest(np.asarray(data)),
+        "data": files.array_digest(*(np.asarray(a) for a in data if a is not None)),
         "network": files.array_digest(*files.leaves("net", net).values()),
         "key": files.array_digest(np.asarray(jax.random.key_data(key))),
         "levels": None if levels is None else [levels.least, levels.most, levels.spacing],

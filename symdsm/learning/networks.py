@@ -8,8 +8,9 @@ One event at a time, without batch axes:
     score(v, u)     -> like v       added to the tail's score
     denoiser(v, u)  -> like v       added to the linear estimate of x from y
 
-Any Equinox module with that call trains too: subclass `AbstractEnergy`, `AbstractScore` or `AbstractDenoiser`
-so that its type tells what it returns.
+A network with a `context_shape` is called with the context, standardised, as a third argument. Any Equinox module
+with that call trains too: subclass `AbstractEnergy`, `AbstractScore` or `AbstractDenoiser` so that its type tells
+what it returns.
 
 The energy ends in products, <v, F(v, u)> - |G(v, u)|^2 / 2 with F and G from one backbone. A denoiser's
 energy |v - D|^2 / 2 has this form, and its gradient needs one pass of the backbone in the rough size that F
@@ -19,14 +20,14 @@ has (Salimans & Ho, Should EBMs model the energy or the score?, 2021; Du et al.,
 
 import math
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from symdsm.errors import ParameterError
+from symdsm.learning.backbones import MLP, ResidualMLP
 
 __all__ = [
     "MLP",
@@ -42,120 +43,45 @@ __all__ = [
 
 
 class AbstractEnergy(eqx.Module):
-    """A network that returns a scalar energy. To implement one: a field `event_shape`, and `__call__`."""
+    """A network that returns a scalar energy. To implement one: a field `event_shape` and `__call__`.
+
+    With a field `context_shape` other than None the third argument is the context, else the call has two.
+    """
 
     event_shape: eqx.AbstractVar[tuple[int, ...]]
+    context_shape: ClassVar[tuple[int, ...] | None] = None
 
     @abstractmethod
-    def __call__(self, x: Array, level: Array) -> Array:
+    def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
         """Energy of one event; scalar."""
 
 
 class AbstractScore(eqx.Module):
-    """A network that returns a score. To implement one: a field `event_shape`, and `__call__`."""
+    """A network that returns a score. To implement one: a field `event_shape` and `__call__`.
+
+    With a field `context_shape` other than None the third argument is the context, else the call has two.
+    """
 
     event_shape: eqx.AbstractVar[tuple[int, ...]]
+    context_shape: ClassVar[tuple[int, ...] | None] = None
 
     @abstractmethod
-    def __call__(self, x: Array, level: Array) -> Array:
+    def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
         """Score of one event, of its shape."""
 
 
 class AbstractDenoiser(eqx.Module):
-    """A network that returns E[x | y]. To implement one: a field `event_shape`, and `__call__`."""
+    """A network that returns E[x | y]. To implement one: a field `event_shape` and `__call__`.
+
+    With a field `context_shape` other than None the third argument is the context, else the call has two.
+    """
 
     event_shape: eqx.AbstractVar[tuple[int, ...]]
+    context_shape: ClassVar[tuple[int, ...] | None] = None
 
     @abstractmethod
-    def __call__(self, x: Array, level: Array) -> Array:
+    def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
         """Estimate of the clean event, of the noisy event's shape."""
-
-
-_WAVES, _EMBEDDING = 6, 64
-
-
-class _LevelEmbedding(eqx.Module):
-    """A few slow waves of u through two layers; slow, because energies are differentiated in u."""
-
-    first: eqx.nn.Linear
-    second: eqx.nn.Linear
-
-    def __init__(self, size: int, *, key: PRNGKeyArray):
-        one, two = jax.random.split(key)
-        self.first = eqx.nn.Linear(1 + 2 * _WAVES, size, key=one)
-        self.second = eqx.nn.Linear(size, size, key=two)
-
-    def __call__(self, u):
-        phase = jnp.arange(1, _WAVES + 1, dtype=u.dtype) * (math.pi / 2) * u
-        waves = jnp.concatenate([jnp.stack([2.0 * u - 1.0]), jnp.cos(phase), jnp.sin(phase)])
-        return jax.nn.silu(self.second(jax.nn.silu(self.first(waves))))
-
-
-class _Modulated(eqx.Module):
-    """Linear, scaled and shifted by the level, silu, linear."""
-
-    inner: eqx.nn.Linear
-    film: eqx.nn.Linear
-    outer: eqx.nn.Linear
-
-    def __init__(self, width: int, *, key: PRNGKeyArray):
-        a, b, c = jax.random.split(key, 3)
-        self.inner = eqx.nn.Linear(width, width, key=a)
-        self.film = eqx.nn.Linear(_EMBEDDING, 2 * width, key=b)
-        self.outer = eqx.nn.Linear(width, width, key=c)
-
-    def __call__(self, h, e):
-        scale, shift = jnp.split(self.film(e), 2)
-        return self.outer(jax.nn.silu(self.inner(h) * (1.0 + scale) + shift))
-
-
-class ResidualMLP(eqx.Module):
-    """h <- h + block(h, u), `depth` times, between two linear maps: (inputs,) -> (outputs,)."""
-
-    embedding: _LevelEmbedding
-    first: eqx.nn.Linear
-    blocks: list[_Modulated]
-    last: eqx.nn.Linear
-
-    def __init__(self, inputs: int, outputs: int, width: int, depth: int, *, key: PRNGKeyArray):
-        keys = jax.random.split(key, depth + 3)
-        self.embedding = _LevelEmbedding(_EMBEDDING, key=keys[0])
-        self.first = eqx.nn.Linear(inputs, width, key=keys[1])
-        self.last = eqx.nn.Linear(width, outputs, key=keys[2])
-        self.blocks = [_Modulated(width, key=k) for k in keys[3:]]
-
-    def __call__(self, v: Array, u: Array) -> Array:
-        e = self.embedding(u)
-        h = self.first(v)
-        for block in self.blocks:
-            h = h + block(h, e)
-        return self.last(jax.nn.silu(h))
-
-
-class MLP(eqx.Module):
-    """Plain layers, each scaled and shifted by the level: (inputs,) -> (outputs,)."""
-
-    embedding: _LevelEmbedding
-    first: eqx.nn.Linear
-    blocks: list[_Modulated]
-    last: eqx.nn.Linear
-
-    def __init__(self, inputs: int, outputs: int, width: int, depth: int, *, key: PRNGKeyArray):
-        keys = jax.random.split(key, depth + 3)
-        self.embedding = _LevelEmbedding(_EMBEDDING, key=keys[0])
-        self.first = eqx.nn.Linear(inputs, width, key=keys[1])
-        self.last = eqx.nn.Linear(width, outputs, key=keys[2])
-        self.blocks = [_Modulated(width, key=k) for k in keys[3:]]
-
-    def __call__(self, v: Array, u: Array) -> Array:
-        e = self.embedding(u)
-        h = self.first(v)
-        for block in self.blocks:
-            h = block(h, e)
-        return self.last(jax.nn.silu(h))
-
-
-_BACKBONES = {"residual": ResidualMLP, "mlp": MLP}
 
 
 class Architecture(NamedTuple):
@@ -165,6 +91,7 @@ class Architecture(NamedTuple):
     width: int
     depth: int
     backbone: str
+    context_shape: tuple[int, ...] | None = None
 
     def build(self, heads: int, key: PRNGKeyArray) -> eqx.Module:
         """A backbone with `heads` outputs for each entry of the event."""
@@ -174,18 +101,28 @@ class Architecture(NamedTuple):
                 expected=f"one of {sorted(_BACKBONES)}",
                 fix="leave it out, or pass an Equinox module of your own as the network",
             )
+        contexts = 0 if self.context_shape is None else math.prod(self.context_shape)
         size = math.prod(self.event_shape)
-        return _BACKBONES[self.backbone](size, heads * size, self.width, self.depth, key=key)
+        return _BACKBONES[self.backbone](size, heads, contexts, self.width, self.depth, key=key)
+
+
+_BACKBONES = {"residual": ResidualMLP, "mlp": MLP}
+
+
+def _shape(shape) -> tuple[int, ...] | None:
+    return None if shape is None else tuple(shape)
 
 
 class Energy(AbstractEnergy):
     """<v, F(v, u)> - |G(v, u)|^2 / 2; the default network, and the one that Metropolis samplers need.
 
     **Arguments**: `event_shape`, the shape of one noisy event; `key`; `width` and `depth` of the `backbone`
-    ("residual" or "mlp"). Raises `ParameterError` for an unknown backbone.
+    ("residual" or "mlp"); `context_shape` for a density given a context. Raises `ParameterError` for an unknown
+    backbone.
     """
 
     event_shape: tuple[int, ...] = eqx.field(static=True)
+    context_shape: tuple[int, ...] | None = eqx.field(static=True)
     architecture: Architecture = eqx.field(static=True)
     backbone: eqx.Module
 
@@ -197,22 +134,23 @@ class Energy(AbstractEnergy):
         width: int = 128,
         depth: int = 2,
         backbone: str = "residual",
+        context_shape: tuple[int, ...] | None = None,
     ):
-        self.event_shape = tuple(event_shape)
-        self.architecture = Architecture(self.event_shape, width, depth, backbone)
+        self.event_shape, self.context_shape = tuple(event_shape), _shape(context_shape)
+        self.architecture = Architecture(self.event_shape, width, depth, backbone, self.context_shape)
         self.backbone = self.architecture.build(2, key)
 
-    def __call__(self, x: Array, level: Array) -> Array:
+    def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
         """Energy of one event x of `event_shape` at one level coordinate; scalar."""
-        v = jnp.ravel(x)
-        pull, push = jnp.split(self.backbone(v, level), 2)
-        return jnp.sum(v * pull) - 0.5 * jnp.sum(push**2)
+        pull, push = self.backbone(x, level, context)
+        return jnp.sum(x * pull) - 0.5 * jnp.sum(push**2)
 
 
 class Score(AbstractScore):
     """F(v, u), free to have a curl: for unadjusted samplers and generation. Arguments as for `Energy`."""
 
     event_shape: tuple[int, ...] = eqx.field(static=True)
+    context_shape: tuple[int, ...] | None = eqx.field(static=True)
     architecture: Architecture = eqx.field(static=True)
     backbone: eqx.Module
 
@@ -224,14 +162,15 @@ class Score(AbstractScore):
         width: int = 128,
         depth: int = 2,
         backbone: str = "residual",
+        context_shape: tuple[int, ...] | None = None,
     ):
-        self.event_shape = tuple(event_shape)
-        self.architecture = Architecture(self.event_shape, width, depth, backbone)
+        self.event_shape, self.context_shape = tuple(event_shape), _shape(context_shape)
+        self.architecture = Architecture(self.event_shape, width, depth, backbone, self.context_shape)
         self.backbone = self.architecture.build(1, key)
 
-    def __call__(self, x: Array, level: Array) -> Array:
+    def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
         """Score of one event x of `event_shape` at one level coordinate; of x's shape."""
-        return self.backbone(jnp.ravel(x), level).reshape(self.event_shape)
+        return self.backbone(x, level, context)[0]
 
 
 class Denoiser(AbstractDenoiser):
@@ -241,6 +180,7 @@ class Denoiser(AbstractDenoiser):
     """
 
     event_shape: tuple[int, ...] = eqx.field(static=True)
+    context_shape: tuple[int, ...] | None = eqx.field(static=True)
     architecture: Architecture = eqx.field(static=True)
     backbone: eqx.Module
 
@@ -252,11 +192,12 @@ class Denoiser(AbstractDenoiser):
         width: int = 128,
         depth: int = 2,
         backbone: str = "residual",
+        context_shape: tuple[int, ...] | None = None,
     ):
-        self.event_shape = tuple(event_shape)
-        self.architecture = Architecture(self.event_shape, width, depth, backbone)
+        self.event_shape, self.context_shape = tuple(event_shape), _shape(context_shape)
+        self.architecture = Architecture(self.event_shape, width, depth, backbone, self.context_shape)
         self.backbone = self.architecture.build(1, key)
 
-    def __call__(self, x: Array, level: Array) -> Array:
+    def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
         """Clean event estimated from one noisy event x at one level coordinate; of x's shape."""
-        return self.backbone(jnp.ravel(x), level).reshape(self.event_shape)
+        return self.backbone(x, level, context)[0]

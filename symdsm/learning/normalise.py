@@ -21,7 +21,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from symdsm.learning.curves import Curve, nodes
 from symdsm.learning.noise import Noise
-from symdsm.learning.potentials import EnergyPotential
+from symdsm.learning.potentials import EnergyPotential, given
 
 __all__ = ["anchored", "level_balanced", "mixture_log_prob"]
 
@@ -35,21 +35,25 @@ def mixture_log_prob(noise: Noise, y: Array, data: Array, u: Array) -> Array:
 
 
 def _draws(key, data, n):
-    """n rows and n keys, the same for every level so that what is measured is smooth in the level."""
+    """n rows of each array in `data` and n keys, the same for every level so that what is measured is smooth in it."""
     rows, keys = jax.random.split(key)
-    return data[jax.random.randint(rows, (n,), 0, len(data))], jax.random.split(keys, n)
+    at = jax.random.randint(rows, (n,), 0, len(jax.tree.leaves(data)[0]))
+    return jax.tree.map(lambda a: a[at], data), jax.random.split(keys, n)
 
 
-def level_balanced(potential: EnergyPotential, data: Array, key: PRNGKeyArray, draws=_DRAWS) -> EnergyPotential:
-    """The same energy with its mean level score at zero on noised data, at every level."""
-    x, keys = _draws(key, data, draws)
+def level_balanced(
+    potential: EnergyPotential, data: Array, key: PRNGKeyArray, draws=_DRAWS, context: Array | None = None
+) -> EnergyPotential:
+    """The same energy with its mean level score at zero on noised data (and their contexts), at every level."""
+    rows, keys = _draws(key, (data, context), draws)
 
     @eqx.filter_jit
     def slope(potential, u):
-        def one(key, x):
-            return jax.grad(potential.energy, argnums=1)(potential.noise.sample(key, x, u), u)
+        def one(key, row):
+            x, c = row
+            return jax.grad(given(potential, c).energy, argnums=1)(potential.noise.sample(key, x, u), u)
 
-        return jnp.mean(jax.lax.map(lambda a: one(*a), (keys, x), batch_size=512))
+        return jnp.mean(jax.lax.map(lambda a: one(*a), (keys, rows), batch_size=512))
 
     u = nodes(_LEVELS)
     slopes = np.asarray([slope(potential, jnp.asarray(t, data.dtype)) for t in u])

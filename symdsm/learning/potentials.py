@@ -29,8 +29,10 @@ from symdsm.learning.scaling import Scaling, linear_estimate
 __all__ = [
     "DenoiserPotential",
     "EnergyPotential",
+    "Given",
     "Potential",
     "ScorePotential",
+    "given",
     "posterior_mean",
     "potential_of",
 ]
@@ -92,6 +94,30 @@ class DenoiserPotential(eqx.Module):
 
 
 Potential = EnergyPotential | ScorePotential | DenoiserPotential
+
+
+class Given(eqx.Module):
+    """A network with its context put in: net(v, u, context) as a function of (v, u)."""
+
+    net: eqx.Module
+    context: Array
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """That of the network."""
+        return self.net.event_shape
+
+    def __call__(self, x: Array, level: Array) -> Array:
+        """What the network returns for this context."""
+        return self.net(x, level, self.context)
+
+
+def given(potential: Potential, context: Array | None) -> Potential:
+    """The potential of q(. | context), the context standardised; the potential itself when there is none."""
+    if context is None:
+        return potential
+    seen = (context - potential.scaling.context_centre) / potential.scaling.context_scale
+    return eqx.tree_at(lambda p: p.net, potential, Given(potential.net, seen))
 
 
 def posterior_mean(noise: Noise, score: Array, y: Array, start: Array, u: Array) -> Array:

@@ -47,6 +47,8 @@ class Scaling(eqx.Module):
     log_spread: Curve
     log_fisher: Curve
     log_level_fisher: Curve | None
+    context_centre: Array | None = None
+    context_scale: Array | None = None
     reach: float = eqx.field(static=True, default=4.0)
 
     def inputs(self, y: Array, u: Array) -> Array:
@@ -79,8 +81,11 @@ class Scaling(eqx.Module):
         return jnp.mean(jnp.exp(self.log_spread(u) + self.log_scale(u)))
 
 
-def measure(noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool) -> Scaling:
-    """Scales of `noise` on `data` of shape (n, *event); `dual` adds the level score's Fisher information."""
+def measure(noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool, context: Array | None = None) -> Scaling:
+    """Scales of `noise` on `data` of shape (n, *event); `dual` adds the level score's Fisher information.
+
+    A context (n, *context) is standardised entry by entry; entries that do not vary are only centred.
+    """
     rows, draws = jax.random.split(key)
     x = data[jax.random.randint(rows, (_DRAWS,), 0, len(data))]
     keys, again = jax.random.split(draws, (2, _DRAWS))
@@ -120,6 +125,8 @@ def measure(noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool) -> Scal
         log_spread=logs[2],
         log_fisher=logs[3],
         log_level_fisher=logs[4] if dual else None,
+        context_centre=None if context is None else jnp.mean(context, 0),
+        context_scale=None if context is None else jnp.where(jnp.ptp(context, 0) > 0, jnp.std(context, 0), 1.0),
     )
 
 

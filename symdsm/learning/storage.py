@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from symdsm.errors import FitError
 from symdsm.learning import arrays as files
+from symdsm.learning import coordinates
 from symdsm.learning.curves import Curve
 from symdsm.learning.levels import Levels
 from symdsm.learning.networks import Denoiser, Energy, Score
@@ -31,15 +32,18 @@ _POTENTIALS = {p.__name__: p for p in (EnergyPotential, ScorePotential, Denoiser
 def save(
     path: str | os.PathLike,
     potential: Potential,
-    examples: Array,
+    examples: tuple[Array, Array | None],
     history: History,
     kernel: KernelLike,
+    maps: coordinates.Coordinates,
     facts: dict[str, Any],
 ) -> None:
-    """Write the parts of a fit to the folder `path`; `facts` are its flags, as JSON values."""
+    """Write the parts of a fit to the folder `path`: `examples` with their contexts, `facts` as JSON values."""
     net, noise = potential.net, potential.noise
     shipped = type(net) is _NETWORKS.get(type(net).__name__)
-    arrays = files.leaves("potential", potential) | {"examples": np.asarray(examples)}
+    clean, contexts = examples
+    arrays = files.leaves("potential", potential) | files.leaves("coordinates", maps)
+    arrays |= {"examples": np.asarray(clean)} | ({} if contexts is None else {"contexts": np.asarray(contexts)})
     meta = {
         "what": "fit",
         "kernel": kernel.to_json(),
@@ -50,6 +54,7 @@ def save(
         "params": sorted(noise.params),
         "level_name": noise.level_name,
         "levels": None if noise.levels is None else [noise.levels.least, noise.levels.most, noise.levels.spacing],
+        "coordinates": coordinates.described(maps),
         "dual": potential.scaling.log_level_fisher is not None,
         "facts": facts,
     }
@@ -58,8 +63,8 @@ def save(
 
 def load(
     path: str | os.PathLike, rebuild: Callable[[str], KernelLike], net: eqx.Module | None
-) -> tuple[Potential, Array, History, KernelLike, dict[str, Any]]:
-    """(potential, examples, history, kernel, facts) from `path`; see `symdsm.learning.checkpoint.load_fit`."""
+) -> tuple[Potential, dict[str, Any]]:
+    """(potential, the other fields of the fit) from `path`; see `symdsm.learning.checkpoint.load_fit`."""
     arrays, meta = files.read(path)
     if meta.get("what") != "fit":
         raise FitError(
@@ -74,7 +79,7 @@ def load(
             fix="build one as for training and pass it as net=",
         )
     if net is None:
-        shape = {**meta["architecture"], "event_shape": tuple(meta["architecture"]["event_shape"])}
+        shape = {k: tuple(v) if isinstance(v, list) else v for k, v in meta["architecture"].items()}
         net = _NETWORKS[meta["network"]](key=jax.random.key(0), **shape)
     kernel = rebuild(meta["kernel"])
     levels = None if meta["levels"] is None else Levels(*meta["levels"])
@@ -87,9 +92,24 @@ def load(
         kernel.compile(),
     )
     point = jnp.zeros(())
-    scaling = Scaling(point, point, point, *[blank] * 5, blank if meta["dual"] else None)
+    scaling = Scaling(
+        point,
+        point,
+        point,
+        *[blank] * 5,
+        blank if meta["dual"] else None,
+        *[point if "contexts" in arrays else None] * 2,
+    )
     extra = {"EnergyPotential": [blank], "ScorePotential": [], "DenoiserPotential": [blank, blank]}
     template = _POTENTIALS[meta["potential"]](net, noise, scaling, *extra[meta["potential"]])
     potential = files.fill("potential", template, arrays)
     history = History({k[8:]: v for k, v in arrays.items() if k.startswith("history.")})
-    return potential, jnp.asarray(arrays["examples"]), history, kernel, meta["facts"]
+    contexts = jnp.asarray(arrays["contexts"]) if "contexts" in arrays else None
+    return potential, {
+        "examples": jnp.asarray(arrays["examples"]),
+        "contexts": contexts,
+        "history": history,
+        "kernel": kernel,
+        "coordinates": files.fill("coordinates", coordinates.rebuilt(meta["coordinates"]), arrays),
+        **meta["facts"],
+    }

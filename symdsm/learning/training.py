@@ -28,7 +28,7 @@ from tqdm.auto import tqdm
 from symdsm.errors import FitError
 from symdsm.learning import arrays as files
 from symdsm.learning.objective import Objective
-from symdsm.learning.potentials import Potential
+from symdsm.learning.potentials import Potential, given
 from symdsm.learning.weightings import LevelDraws
 
 __all__ = ["History", "Settings", "train"]
@@ -79,6 +79,10 @@ class State(NamedTuple):
     step: Array
 
 
+Rows = tuple[Array, Array | None]
+"""Clean events (rows, *event), and their contexts or None."""
+
+
 def _optimiser(settings: Settings) -> optax.GradientTransformation:
     warmup = min(settings.steps // 10, 500)
     rate = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warmup, settings.steps)
@@ -93,8 +97,23 @@ def _with_net(potential: Potential, params: Any) -> Potential:
     return eqx.tree_at(lambda p: p.net, potential, net)
 
 
-def _losses(potential, objective: Objective, params, keys, x, u):
-    return jax.vmap(partial(objective, _with_net(potential, params)))(keys, x, u)
+def _losses(potential, objective: Objective, params, keys, rows, u):
+    """The objective of each row (clean event, context or None)."""
+    trained = _with_net(potential, params)
+
+    def one(key, row, u):
+        x, context = row
+        return objective(given(trained, context), key, x, u)
+
+    return jax.vmap(one)(keys, rows, u)
+
+
+def _rows(data, at):
+    return jax.tree.map(lambda a: a[at], data)
+
+
+def _count(data) -> int:
+    return len(data[0])
 
 
 def _make_chunk(potential: Potential, objective: Objective, settings: Settings, level_draws: LevelDraws | None):
@@ -102,8 +121,8 @@ def _make_chunk(potential: Potential, objective: Objective, settings: Settings, 
 
     def advance(state: State, data, key):
         rows, noise, levels = jax.random.split(jax.random.fold_in(key, state.step), 3)
-        x = data[jax.random.randint(rows, (size,), 0, len(data))]
-        u, carried = ((jnp.arange(size) + jax.random.uniform(levels)) / size).astype(data.dtype), 1.0
+        x = _rows(data, jax.random.randint(rows, (size,), 0, _count(data)))
+        u, carried = ((jnp.arange(size) + jax.random.uniform(levels)) / size).astype(x[0].dtype), 1.0
         if level_draws is not None:
             u, carried = level_draws(u)
 
@@ -125,7 +144,8 @@ def _make_chunk(potential: Potential, objective: Objective, settings: Settings, 
     @partial(jax.jit, donate_argnums=0)
     def chunk(state: State, data, key):
         def step(state, _):
-            idle = (jnp.zeros((), data.dtype), jnp.zeros(2, data.dtype))
+            dtype = data[0].dtype
+            idle = (jnp.zeros((), dtype), jnp.zeros(2, dtype))
             return jax.lax.cond(
                 state.step < settings.steps, lambda s: advance(s, data, key), lambda s: (s, idle), state
             )
@@ -138,8 +158,8 @@ def _make_chunk(potential: Potential, objective: Objective, settings: Settings, 
 def _make_validation(potential: Potential, objective: Objective, data, key):
     """Losses of the averaged network on the held-out rows, by level, always on the same noise."""
     n = _VALIDATION_DRAWS
-    keys, u = jax.random.split(key, n), ((jnp.arange(n) + 0.5) / n).astype(data.dtype)
-    x = data[jax.random.randint(jax.random.fold_in(key, n), (n,), 0, len(data))]
+    keys, u = jax.random.split(key, n), ((jnp.arange(n) + 0.5) / n).astype(data[0].dtype)
+    x = _rows(data, jax.random.randint(jax.random.fold_in(key, n), (n,), 0, _count(data)))
 
     @jax.jit
     def validate(average):
@@ -195,8 +215,8 @@ def _restore(path: Path, template: State, identity: dict) -> tuple[State, Histor
 def train(
     potential: Potential,
     objective: Objective,
-    data: Array,
-    held_out: Array,
+    data: Rows,
+    held_out: Rows,
     key: PRNGKeyArray,
     settings: Settings,
     *,
@@ -216,7 +236,7 @@ def train(
         state, history = _restore(checkpoint, state, identity)
     steps_key, validation_key = jax.random.split(key)
     chunk = _make_chunk(potential, objective, settings, level_draws)
-    validate = _make_validation(potential, objective, held_out, validation_key) if len(held_out) else None
+    validate = _make_validation(potential, objective, held_out, validation_key) if _count(held_out) else None
     chunks = -(-settings.steps // _CHUNK)
     saved = time.monotonic()
 

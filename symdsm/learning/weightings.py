@@ -36,7 +36,7 @@ from symdsm.errors import DerivationError, ParameterError
 from symdsm.learning.arrays import array_digest
 from symdsm.learning.levels import Levels
 from symdsm.learning.objective import Objective
-from symdsm.learning.potentials import Potential
+from symdsm.learning.potentials import Potential, given
 
 __all__ = ["LevelDraws", "important_levels", "weighted", "weighting_name"]
 
@@ -144,20 +144,25 @@ class LevelDraws(eqx.Module):
         return edges[cell] + (v - ends[cell]) * slope, slope
 
 
-def important_levels(objective: Objective, potential: Potential, data: Array, key: PRNGKeyArray) -> LevelDraws:
+def important_levels(
+    objective: Objective, potential: Potential, data: Array, key: PRNGKeyArray, context: Array | None = None
+) -> LevelDraws:
     """Levels drawn as often as their gradients are large; see the module."""
     dtype = potential.scaling.centre.dtype
     params, rest = eqx.partition(potential.net, eqx.is_inexact_array)
     rows, noise = jax.random.split(key)
-    x = data[jax.random.randint(rows, (_PILOT,), 0, len(data))]
+    at = jax.random.randint(rows, (_PILOT,), 0, len(data))
+    pilot = jax.tree.map(lambda a: a[at], (data, context))
     keys = jax.random.split(noise, _PILOT)
 
-    def loss(params, key, x, u):
-        return objective(eqx.tree_at(lambda p: p.net, potential, eqx.combine(params, rest)), key, x, u)
+    def loss(params, key, row, u):
+        trained = eqx.tree_at(lambda p: p.net, potential, eqx.combine(params, rest))
+        x, c = row
+        return objective(given(trained, c), key, x, u)
 
     @jax.jit
     def size(u):
-        slopes = jax.vmap(jax.grad(loss), (None, 0, 0, None))(params, keys, x, u)
+        slopes = jax.vmap(jax.grad(loss), (None, 0, 0, None))(params, keys, pilot, u)
         return jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(slopes)) / _PILOT)
 
     middles = (jnp.arange(_BINS, dtype=dtype) + 0.5) / _BINS
