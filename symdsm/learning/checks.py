@@ -197,7 +197,7 @@ def check_event(net, noise_shape: tuple[int, ...]) -> None:
 
 def check_context(net, context, rows: int) -> Array | None:
     """`context` as a float array (rows, *context_shape) that goes with the network, or None; `DataError` for NaN."""
-    shape = net.context_shape
+    shape = getattr(net, "context_shape", None)
     if (context is None) != (shape is None):
         raise ShapeError(
             given=f"a network with context_shape={shape} and {'no' if context is None else 'a'} context",
