@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import pytest
 from jax.scipy.special import logsumexp
 
+from symdsm.learning.coordinates import Real
+
 
 class GaussianProgram:
     """y = x + sigma n, as the compiled program of a kernel."""
@@ -57,6 +59,11 @@ class MixtureFit(eqx.Module):
     is_energy: bool = eqx.field(static=True, default=True)
     normalised: bool = eqx.field(static=True, default=True)
     model: Any = None
+    coordinates: Real = eqx.field(default_factory=Real)
+
+    @property
+    def latent(self):
+        return self
 
     def _log_prob(self, x, level):
         variance = self.sd**2 + level**2
