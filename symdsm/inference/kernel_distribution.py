@@ -2,6 +2,9 @@
 
 `KernelDistribution` is the kernel p(y | x; params) itself, from its compiled program, so that the same declaration
 that trained a prior, or another one, is the likelihood of a program.
+
+A circular kernel has one turn as its support, (-P/2, P/2), over which its density integrates to one; that is what a
+latent angle needs. Observed angles may be any turn, since the density has the period P.
 """
 
 import math
@@ -13,7 +16,7 @@ from jaxtyping import Array, ArrayLike, PRNGKeyArray
 from numpyro.distributions import Distribution
 
 from symdsm.errors import DerivationError, ParameterError, ShapeError
-from symdsm.inference.supports import constraint_on
+from symdsm.inference.supports import constraint_on, one_turn, within_one_turn
 
 __all__ = ["KernelDistribution", "kernel_distribution"]
 
@@ -22,12 +25,14 @@ class KernelDistribution(Distribution):
     """p(y | x; params) of a kernel; made by `kernel.distribution(x, **params)`.
 
     The batch shape is that of x and the parameters broadcast together, less the axes of an event, which the kernel
-    knows: none for a scalar kernel. Outside the support `log_prob` is -inf.
+    knows: none for a scalar kernel. Outside the support `log_prob` is -inf. Draws are not promised to be
+    differentiable in x or the parameters.
     """
 
     arg_constraints = {}
     pytree_data_fields = ("x", "params")
     pytree_aux_fields = ("kernel", "_support")
+    has_rsample = False
 
     def __init__(self, kernel, x: ArrayLike, params: dict, *, validate_args: bool | None = None):
         self.kernel, self.x, self.params = kernel, jnp.asarray(x, float), params
@@ -38,12 +43,12 @@ class KernelDistribution(Distribution):
             x = jax.ShapeDtypeStruct(self.x.shape, self.x.dtype)
             drawn = kernel.compile().event_shape(x, **params)
             batch, event = drawn[: len(drawn) - ndim], drawn[len(drawn) - ndim :]
-        self._support = constraint_on(kernel.support, ndim)
+        self._support = one_turn(kernel.period) if kernel.period else constraint_on(kernel.support, ndim)
         super().__init__(batch, event, validate_args=validate_args)
 
     @property
     def support(self):
-        """The kernel's support; the whole line where its ends depend on x or a parameter."""
+        """The kernel's support, one turn of a circle; the whole line where its ends depend on x or a parameter."""
         return self._support
 
     def log_prob(self, value: ArrayLike) -> Array:
@@ -66,7 +71,8 @@ class KernelDistribution(Distribution):
         """Draws of shape (*sample_shape, *batch_shape, *event_shape)."""
         program, batch = self.kernel.compile(), (*sample_shape, *self.batch_shape)
         if not self.event_shape:
-            return program.sample(key, jnp.broadcast_to(self.x, batch), **self.params)
+            y = program.sample(key, jnp.broadcast_to(self.x, batch), **self.params)
+            return within_one_turn(y, self.kernel.period) if self.kernel.period else y
         if program.needs_chains:
             y = program.draws(key, self.x, math.prod(sample_shape), **self.params)
             return jnp.moveaxis(y, len(self.batch_shape), 0).reshape(*batch, *self.event_shape)
@@ -75,12 +81,19 @@ class KernelDistribution(Distribution):
         return y.reshape(*batch, *self.event_shape)
 
 
-def kernel_distribution(kernel, x: ArrayLike, /, **params) -> KernelDistribution:
+def kernel_distribution(kernel, x: ArrayLike | dict, /, **params) -> KernelDistribution:
     """`kernel` at x as a NumPyro distribution.
 
-    Raises `DerivationError` when the kernel's density is not known to be normalised, `ParameterError` for missing or
-    unknown parameters.
+    Raises `DerivationError` when the kernel's density is not known to be normalised, or is a product of blocks (each
+    block is a distribution of its own), `ParameterError` for missing or unknown parameters.
     """
+    if kernel.blocks:
+        raise DerivationError(
+            given=f"a product of the blocks {', '.join(kernel.blocks)}, whose values are dicts",
+            expected="a kernel whose values are arrays, as NumPyro's sites are",
+            fix="give each block a site: "
+            + ", ".join(f"kernel.blocks[{name!r}].distribution(...)" for name in kernel.blocks),
+        )
     names = {p.name for p in kernel.params}
     if names != set(params):
         raise ParameterError(

@@ -11,6 +11,7 @@ target when they are made, or, for a program, when it is first looked at.
 import copy
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -18,19 +19,20 @@ import jax.numpy as jnp
 from jax import lax, random, vmap
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PRNGKeyArray, PyTree
-from numpyro.infer.hmc_util import HMCAdaptState, warmup_adapter
 from numpyro.infer.mcmc import MCMCKernel
 from numpyro.infer.util import initialize_model
 from numpyro.util import identity, is_prng_key
 
 from symdsm.errors import ParameterError
-from symdsm.inference.scores import VectorScore, require_energy, scores_allowed
+from symdsm.inference.adaptation import Adaptation, Adapter
+from symdsm.inference.scores import VectorScore, require_energy, require_scalar, scores_allowed
 
 __all__ = ["Langevin", "LangevinState", "Point", "Step", "accept_or_stay", "stay_finite", "unwhiten", "whiten"]
 
 
 # Made by `init`; they neither copy nor pickle.
-CLOSURES = ("_sample_fn", "_wa_init", "_wa_update", "_potential_gen", "_postprocess")
+CLOSURES = ("_sample_fn", "_adapter", "_potential_gen", "_postprocess")
+CHAINS = "chains"
 
 
 class LangevinState(NamedTuple):
@@ -48,7 +50,7 @@ class LangevinState(NamedTuple):
     accept_prob: Array
     mean_accept_prob: Array
     diverging: Array
-    adapt_state: HMCAdaptState
+    adapt_state: Adaptation
     rng_key: PRNGKeyArray
 
 
@@ -131,15 +133,14 @@ class Langevin(MCMCKernel):
             init_params = info.z if init_params is None else init_params
         elif init_params is None:
             raise ValueError("`init_params` must be given with `potential_fn`: the unconstrained start of each chain")
+        if self._potential_fn is not None and not isinstance(self._potential_fn, VectorScore):
+            require_scalar(self._potential_fn, _first(init_params, one), type(self).__name__)
         self._num_warmup = num_warmup
-        self._wa_init, self._wa_update = warmup_adapter(
-            num_warmup,
-            adapt_step_size=self._adapt_step_size,
-            adapt_mass_matrix=self._adapt_mass_matrix,
-            dense_mass=self._dense_mass,
-            target_accept_prob=self._target_accept_prob,
+        self._adapter = Adapter(
+            num_warmup, self._adapt_step_size, self._adapt_mass_matrix, self._dense_mass, self._target_accept_prob
         )
-        self._sample_fn = self._one if one else vmap(self._one, in_axes=(0, None, None))
+        many = vmap(partial(self._one, axis=CHAINS), in_axes=(0, None, None), axis_name=CHAINS)
+        self._sample_fn = self._one if one else many
 
         def start(z, key):
             return self._start(z, key, model_args, model_kwargs)
@@ -147,12 +148,11 @@ class Langevin(MCMCKernel):
         return (start if one else vmap(start))(init_params, keys[1])
 
     def _start(self, z, key, args, kwargs) -> LangevinState:
-        key, adapt, velocity = random.split(key, 3)
+        key, velocity = random.split(key)
         z = jax.tree.map(jnp.asarray, z)
         flat, unravel = ravel_pytree(z)
         point = self._evaluate(self._potential(args, kwargs), unravel)(flat)
         step_size = jnp.asarray(self._step_size, flat.dtype)
-        adapted = self._wa_init((z,), adapt, step_size, mass_matrix_size=flat.size)._replace(rng_key=None)
         zero = jnp.zeros((), flat.dtype)
         return LangevinState(
             jnp.array(0),
@@ -163,7 +163,7 @@ class Langevin(MCMCKernel):
             zero,
             zero,
             jnp.array(False),
-            adapted,
+            self._adapter.start(step_size, flat),
             key,
         )
 
@@ -187,22 +187,24 @@ class Langevin(MCMCKernel):
         """The next state; pure."""
         return self._sample_fn(state, model_args, model_kwargs)
 
-    def _one(self, state: LangevinState, args, kwargs) -> LangevinState:
+    def _one(self, state: LangevinState, args, kwargs, axis: str | None = None) -> LangevinState:
+        # All chains are at the same step. Told so, vmap keeps the branches of warm-up instead of taking both.
+        i = state.i if axis is None else lax.pmax(state.i, axis)
         rng_key, key = random.split(state.rng_key)
         flat, unravel = ravel_pytree(state.z)
         at = Point(flat, state.potential_energy, ravel_pytree(state.z_grad)[0])
         adapted = state.adapt_state
         evaluate = self._evaluate(self._potential(args, kwargs), unravel)
         new = self.step(key, at, state.velocity, adapted.step_size, adapted.mass_matrix_sqrt_inv, evaluate)
-        z = unravel(new.point.z)
-        warming = state.i < self._num_warmup
-        if self._adapt_step_size or self._adapt_mass_matrix:
-            adapted = lax.cond(warming, lambda a: self._wa_update(state.i, new.accept, (z,), a), identity, adapted)
-        n = jnp.where(warming, state.i + 1, state.i + 1 - self._num_warmup)
+        warming = i < self._num_warmup
+        if self._num_warmup and (self._adapt_step_size or self._adapt_mass_matrix):
+            update = partial(self._adapter.update, i, new.accept, new.point.z, new.point.grad)
+            adapted = lax.cond(warming, update, identity, adapted)
+        n = jnp.where(warming, i + 1, i + 1 - self._num_warmup)
         mean = state.mean_accept_prob + (new.accept - state.mean_accept_prob) / n
         return LangevinState(
             state.i + 1,
-            z,
+            unravel(new.point.z),
             new.point.potential,
             unravel(new.point.grad),
             new.velocity,
@@ -237,6 +239,11 @@ class Langevin(MCMCKernel):
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, **dict.fromkeys(CLOSURES)}
+
+
+def _first(z: PyTree, one: bool) -> PyTree:
+    """The start of one chain."""
+    return z if one else jax.tree.map(lambda leaf: leaf[0], z)
 
 
 def accept_or_stay(key: PRNGKeyArray, log_ratio: Array, new: Point, old: Point) -> tuple[Point, Array, Array]:

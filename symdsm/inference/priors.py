@@ -10,6 +10,9 @@ array, which makes a batch of densities, or a latent site of the program: energi
 one normaliser for all levels, so that their density in the level is right. Outside the trained range the density
 is 0, since the energy means nothing there: a latent level is thereby cut to that range.
 
+A fit of pairs (x, c) gives p(x | c), and takes the context c as an array or from other sites of the program. Its
+normaliser depends on c; for a context that is no site it is found once, before the program is traced.
+
 Draws are made by annealed Langevin dynamics (Song & Ermon 2019, arXiv:1907.05600): start from noised data at the
 largest level and move down the trained levels with the steps
 
@@ -19,6 +22,7 @@ the expectation being the mean squared denoising target at the level: for Gaussi
 dynamics is not Metropolis-adjusted; its bias is of order eta.
 """
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax, random
@@ -27,6 +31,7 @@ from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import validate_sample
 
 from symdsm.errors import DerivationError, EnergyRequired, ParameterError, ShapeError
+from symdsm.inference.supports import constraint_on, one_turn, within_one_turn
 
 __all__ = ["LearnedPrior", "annealed", "noised"]
 
@@ -40,7 +45,7 @@ def noised(fit, key: PRNGKeyArray, shape: tuple[int, ...], level: ArrayLike) -> 
     pick, noise = random.split(key)
     examples = fit.latent.examples
     clean = examples[random.randint(pick, shape, 0, examples.shape[0])]
-    y = fit.kernel.compile().sample(noise, clean, **_parameters(fit, level))
+    y = _in_turn(fit, fit.kernel.compile().sample(noise, clean, **_parameters(fit, level)))
     return _each_event(fit.coordinates.inverse, y, len(shape))
 
 
@@ -54,22 +59,38 @@ def _parameters(fit, level):
     return {**fit.params, fit.kernel.level.name: level}
 
 
+def _in_turn(fit, y):
+    """An angle within one turn; other values as they are."""
+    period = getattr(fit.kernel, "period", None)
+    return within_one_turn(y, period) if period else y
+
+
 class LearnedPrior(Distribution):
     """The density that `fit` learned, as a NumPyro distribution over arrays of shape `fit.event_shape`.
 
-    `level` fixes the noise level, its shape is the batch shape; without it the level is set by `noise_level`, or is
-    the lowest trained one. `mean` and `variance` are those of 2000 draws at a fixed key, kept with the object.
+    `level` fixes the noise level; without it the level is set by `noise_level`, or is the lowest trained one. A
+    conditional fit needs a `context`, (*batch, *fit.context_shape). The batch shape is that of level and context
+    broadcast together; the support is that of the data. `mean` and `variance` are those of 2000 draws at a fixed key,
+    kept with the object.
 
     Raises `EnergyRequired` when the network of the fit is a score or a denoiser, `DerivationError` for a fit of a
     kernel without a level, `ParameterError` for a level outside the trained range (under `jax.jit` the density is 0
-    there), `ShapeError` when a value has another event shape.
+    there) and for a context that is missing or in excess, `ShapeError` when a value has another event shape.
     """
 
     arg_constraints = {}
-    pytree_data_fields = ("fit", "level")
+    pytree_data_fields = ("_arrays", "level", "context")
+    pytree_aux_fields = ("_structure",)
     has_rsample = False
 
-    def __init__(self, fit, level: ArrayLike | None = None, *, validate_args: bool | None = None):
+    def __init__(
+        self,
+        fit,
+        level: ArrayLike | None = None,
+        *,
+        context: ArrayLike | None = None,
+        validate_args: bool | None = None,
+    ):
         self.admit(fit)
         if fit.levels is None:
             raise DerivationError(
@@ -79,8 +100,10 @@ class LearnedPrior(Distribution):
             )
         if level is not None:
             _check_level(fit.levels, level)
-        self.fit, self.level = fit, level
-        super().__init__(jnp.shape(level) if level is not None else (), tuple(fit.event_shape))
+        self.level, self.context = level, context
+        self._arrays, self._structure = eqx.partition(fit, eqx.is_array)
+        batch = jnp.broadcast_shapes(() if level is None else jnp.shape(level), _context_batch(fit, context))
+        super().__init__(batch, tuple(fit.event_shape))
         if validate_args is not None:
             self._validate_args = validate_args
 
@@ -95,9 +118,17 @@ class LearnedPrior(Distribution):
             )
 
     @property
+    def fit(self):
+        """The fit. As a PyTree a prior shows the arrays of its fit only, so that it may pass through jit and scan."""
+        return eqx.combine(self._arrays, self._structure)
+
+    @property
     def support(self):
-        """Real arrays of the event shape."""
-        return constraints.independent(constraints.real, len(self.event_shape))
+        """Where the data of the fit live: NumPyro's constraint for its `support`, or one turn of a circle."""
+        period = getattr(self.fit.kernel, "period", None)
+        if period:
+            return constraints.independent(one_turn(period), len(self.event_shape))
+        return constraint_on(self.fit.support, len(self.event_shape))
 
     @property
     def current_level(self) -> ArrayLike:
@@ -106,18 +137,29 @@ class LearnedPrior(Distribution):
 
     def at_level(self, level: ArrayLike) -> "LearnedPrior":
         """The same prior at another noise level."""
-        return type(self)(self.fit, level, validate_args=self._validate_args)
+        return type(self)(self.fit, level, context=self.context, validate_args=self._validate_args)
 
     @validate_sample
     def log_prob(self, value: Array) -> Array:
         """-U(value; level), normalised where the fit is; value (*batch, *event_shape) gives (*batch)."""
         self.check_event(value)
-        density = self.fit.log_prob if self.fit.normalised else _minus(self.fit.energy)
         if not isinstance(self.level, jax.core.Tracer):
-            return density(value, self.current_level)
+            return self._density(value, self.current_level)
         levels = self.fit.levels
         clipped = jnp.clip(self.level, *sorted((levels.least, levels.most)))
-        return jnp.where(_inside(levels, self.level), density(value, clipped), -jnp.inf)
+        return jnp.where(_inside(levels, self.level), self._density(value, clipped), -jnp.inf)
+
+    def _density(self, value: Array, level: ArrayLike) -> Array:
+        fit, context = self.fit, () if self.context is None else (self.context,)
+        if fit.normalised and (not context or isinstance(self.context, jax.core.Tracer)):
+            return fit.log_prob(value, level, *context)
+        energy = fit.energy(value, level, *context)
+        if not fit.normalised:
+            return -energy
+        place = fit.examples[0], fit.levels.least, *context
+        with jax.ensure_compile_time_eval():
+            constant = fit.log_prob(*place) + fit.energy(*place)
+        return constant - energy
 
     def check_event(self, value: Array) -> None:
         """Raise ShapeError unless `value` has the event's shape on its last axes."""
@@ -132,7 +174,8 @@ class LearnedPrior(Distribution):
     def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Array:
         """Annealed Langevin draws at the current level; returns (*sample_shape, *batch_shape, *event_shape)."""
         shape = (*sample_shape, *self.batch_shape)
-        z = annealed(self.fit.latent, key, shape, self.current_level)
+        level = jnp.asarray(self.current_level, float)
+        z = annealed(self.fit.latent, key, shape, level, self.context)
         return _each_event(self.fit.coordinates.inverse, z, len(shape))
 
     @property
@@ -155,12 +198,31 @@ class LearnedPrior(Distribution):
         return kept
 
 
-def _minus(energy):
-    return lambda value, level: -energy(value, level)
+def _context_batch(fit, context) -> tuple[int, ...]:
+    """The batch axes of a context; raises ParameterError when the fit does not take one, or asks for one."""
+    shape = getattr(fit, "context_shape", None)
+    if (context is None) != (shape is None):
+        raise ParameterError(
+            given="no context" if context is None else "a context for a fit that was trained without",
+            expected=f"a context of shape {shape}" if context is None else "none",
+            fix="write sd.LearnedPrior(fit, context=...)" if context is None else "leave the context out",
+        )
+    if context is None:
+        return ()
+    given = jnp.shape(context)
+    if given[len(given) - len(shape) :] != shape:
+        raise ShapeError(
+            given=f"a context of shape {given}",
+            expected=f"(*batch, {', '.join(map(str, shape))}), as in training",
+            fix="put batch axes in front of the context's own",
+        )
+    return given[: len(given) - len(shape)]
 
 
-def annealed(fit, key: PRNGKeyArray, shape: tuple[int, ...], level: ArrayLike) -> Array:
-    """Annealed Langevin draws of shape (*shape, *event); `level` has the last axes of `shape`, or none."""
+@eqx.filter_jit
+def annealed(fit, key: PRNGKeyArray, shape: tuple[int, ...], level: Array, context: ArrayLike | None = None) -> Array:
+    """Annealed Langevin draws of shape (*shape, *event); level and context have the last axes of `shape`, or none."""
+    given = () if context is None else (context,)
     levels, ndim = fit.levels, len(fit.event_shape)
     start, move = random.split(key)
     bottom = jnp.asarray(levels.coordinate(level))
@@ -173,7 +235,7 @@ def annealed(fit, key: PRNGKeyArray, shape: tuple[int, ...], level: ArrayLike) -
 
         def langevin(x, key):
             noise = random.normal(key, x.shape, x.dtype)
-            return x + step * fit.score(x, level) + jnp.sqrt(2 * step) * noise, None
+            return _in_turn(fit, x + step * fit.score(x, level, *given) + jnp.sqrt(2 * step) * noise), None
 
         return lax.scan(langevin, x, random.split(key, STEPS))[0], None
 

@@ -14,6 +14,7 @@ answer to unadjusted kernels alone, and raise EnergyRequired for everything else
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +23,9 @@ from numpyro.distributions.util import validate_sample
 
 from symdsm.errors import EnergyRequired
 from symdsm.inference.priors import LearnedPrior
+from symdsm.learning.networks import AbstractDenoiser, AbstractScore
 
-__all__ = ["LearnedScore", "VectorScore", "require_energy", "scores_allowed"]
+__all__ = ["LearnedScore", "VectorScore", "require_energy", "require_scalar", "scores_allowed"]
 
 # The value that a potential without an energy shows while an unadjusted kernel looks; None for everybody else.
 _value: ContextVar[float | None] = ContextVar("value of a score-only potential", default=None)
@@ -61,9 +63,25 @@ class VectorScore:
 
 
 def require_energy(potential, sampler: str) -> None:
-    """Raise EnergyRequired when `potential` is known to be a score: a VectorScore, a score network or its fit."""
-    if isinstance(potential, VectorScore) or not getattr(potential, "is_energy", True):
+    """Raise EnergyRequired when `potential` is known to be a score: a `VectorScore`, a `LearnedScore`, the `score`
+    of a fit, a score network, or the fit of one."""
+    while isinstance(potential, partial):
+        potential = potential.func
+    owner = getattr(potential, "__self__", None)
+    method = owner is not None and getattr(potential, "__name__", "") == "score"
+    network = isinstance(potential, AbstractScore | AbstractDenoiser)
+    if method or network or isinstance(potential, VectorScore | LearnedScore):
+        raise _refuse(f"a {type(owner if method else potential).__name__}{'.score' * method} for {sampler}")
+    if not getattr(potential, "is_energy", True):
         raise _refuse(f"a {type(potential).__name__} for {sampler}")
+
+
+def require_scalar(potential, z: PyTree, sampler: str) -> None:
+    """Raise EnergyRequired when the potential of z is no number, so that it must be a score or a mistake."""
+    out = jax.eval_shape(potential, z)
+    if jax.tree.structure(out) != jax.tree.structure(0) or out.shape != ():
+        shown = jax.tree.map(lambda leaf: leaf.shape, out)
+        raise _refuse(f"a potential function for {sampler} whose values have the shape {shown}, as scores do")
 
 
 class LearnedScore(LearnedPrior):

@@ -26,6 +26,7 @@ from numpyro.infer.util import constrain_fn, potential_energy
 from symdsm.errors import DataError, SamplingError, ShapeError
 from symdsm.inference.handlers import find_learned, noise_level
 from symdsm.inference.priors import noised
+from symdsm.inference.supports import admits
 
 __all__ = ["Target", "staged"]
 
@@ -165,7 +166,7 @@ def _check_site(name, site):
             expected=f"shape {expected}, that of the site's distribution",
             fix="pass data of that shape, or change the program (to_event, plate)",
         )
-    if not bool(jnp.all(fn.support(value))):
+    if not bool(jnp.all(admits(fn.support, value))):
         raise DataError(
             given=f"data between {float(jnp.min(value)):g} and {float(jnp.max(value)):g} at site '{name}'",
             expected=f"values inside the support of the site, {fn.support}",

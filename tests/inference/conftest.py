@@ -62,6 +62,10 @@ class MixtureFit(eqx.Module):
     coordinates: Real = eqx.field(default_factory=Real)
 
     @property
+    def support(self):
+        return self.coordinates.support
+
+    @property
     def latent(self):
         return self
 

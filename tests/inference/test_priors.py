@@ -69,7 +69,7 @@ class Speckle:
     """y = x e, e ~ Gamma(L, 1/L), written by hand."""
 
     params = (types.SimpleNamespace(name="L"),)
-    event_ndim, normalised = 0, True
+    event_ndim, normalised, period, blocks = 0, True, None, {}
     support = types.SimpleNamespace(inf=0.0, sup=float("inf"))
 
     def compile(self):
