@@ -12,7 +12,15 @@ from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Array, PRNGKeyArray
 
-__all__ = ["CentredProgram", "DenoisingProgram", "DiffusionProgram", "KernelLike", "ProgramLike", "Verdict"]
+__all__ = [
+    "CentredProgram",
+    "DenoisingProgram",
+    "DiffusionProgram",
+    "KernelLike",
+    "PosteriorSampler",
+    "ProgramLike",
+    "Verdict",
+]
 
 
 @runtime_checkable
@@ -104,3 +112,12 @@ class KernelLike(Protocol):
     def check(self) -> _Regularity: ...
 
     def to_json(self) -> str: ...
+
+
+@runtime_checkable
+class PosteriorSampler(Protocol):
+    """What draws the clean value from a noisy one: an autoencoder with its likelihood, or an exact posterior."""
+
+    def sample(self, key: PRNGKeyArray, y: Array, level: Any = None) -> Array:
+        """x ~ p(x | y; level), one draw for each event of y (*batch, *event); a draw, not the mean."""
+        ...
