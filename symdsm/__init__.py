@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from symdsm import families as families
     from symdsm.diagnostics.diagnose import Diagnosis as Diagnosis
     from symdsm.diagnostics.diagnose import diagnose as diagnose
+    from symdsm.inference.generate import generate as generate
+    from symdsm.inference.generate_flow import flow_log_prob as flow_log_prob
+    from symdsm.inference.generate_flow import flow_log_prob_estimate as flow_log_prob_estimate
     from symdsm.inference.handlers import noise_level as noise_level
     from symdsm.inference.langevin import MALA as MALA
     from symdsm.inference.langevin import ULA as ULA
     from symdsm.inference.line_integral import potential_from_score as potential_from_score
     from symdsm.inference.priors import LearnedPrior as LearnedPrior
+    from symdsm.inference.score_error import score_error as score_error
     from symdsm.inference.scores import LearnedScore as LearnedScore
     from symdsm.inference.scores import VectorScore as VectorScore
     from symdsm.inference.site import fit_from_site as fit_from_site
@@ -55,11 +59,15 @@ _HOME = {
     "diagnose": "diagnostics.diagnose",
     "fit": "learning.fit",
     "fit_from_site": "inference.site",
+    "flow_log_prob": "inference.generate_flow",
+    "flow_log_prob_estimate": "inference.generate_flow",
+    "generate": "inference.generate",
     "geometric": "learning.levels",
     "load": "kernel",
     "noise_level": "inference.handlers",
     "potential_from_score": "inference.line_integral",
     "sample": "inference.tempering",
+    "score_error": "inference.score_error",
     "score_matching_site": "inference.site",
     "uniform": "learning.levels",
 }

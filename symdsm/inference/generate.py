@@ -30,7 +30,7 @@ from symdsm.inference.generate_steps import Ancestral, AnnealedLangevin, Predict
 from symdsm.inference.generate_walk import DaeChain, WalkBack
 from symdsm.learning.protocols import PosteriorSampler
 
-__all__ = ["METHODS", "admit", "generate", "lost_at", "methods_of", "trained_in"]
+__all__ = ["METHODS", "admit", "generate", "lacks_diffusion", "lost_at", "methods_of", "trained_in"]
 
 METHODS = {
     "reverse-sde": ReverseSDE,
@@ -108,6 +108,11 @@ def trained_in(fit):
 def methods_of(fit) -> list[str]:
     """The methods that the kernel and the network of `fit` support."""
     return [name for name, method in METHODS.items() if _obstacle(method(), fit) is None]
+
+
+def lacks_diffusion(fit) -> bool:
+    """Whether the reverse diffusion is out of reach for this fit's kernel."""
+    return _obstacle(ReverseSDE(), fit) is not None
 
 
 def admit(name: str, method: Method, fit, options: dict[str, Any]) -> None:
@@ -199,7 +204,9 @@ def _count(n: int, batch_size: int | None, fit) -> tuple[int, int]:
     batch = max(1, _ENTRIES // size) if batch_size is None else batch_size
     for name, value in {"n": n, "batch_size": batch}.items():
         if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-            raise ParameterError(given=f"{name}={value!r}", expected="a whole number of at least 1", fix=f"pass {name}=1000")
+            raise ParameterError(
+                given=f"{name}={value!r}", expected="a whole number of at least 1", fix=f"pass {name}=1000"
+            )
     return int(n), int(min(batch, n))
 
 
@@ -236,7 +243,9 @@ def _contexts(context, fit, n: int):
     if (context is None) != (shape is None):
         raise ParameterError(
             given="no context" if context is None else "a context",
-            expected="a fit of data without context" if shape is None else f"a context of shape {shape}, as in training",
+            expected="a fit of data without context"
+            if shape is None
+            else f"a context of shape {shape}, as in training",
             fix="leave context out" if shape is None else "pass context=...",
         )
     if context is None:

@@ -39,7 +39,7 @@ def _tolerances(rtol: float | None, atol: float | None, dtype) -> tuple[float, f
     return rtol or (1e-4 if single else 1e-6), atol or (1e-5 if single else 1e-7)
 
 
-def carry(field, state, u0: float, u1: float, method: "ProbabilityFlow"):
+def carry(field, state, u0: ArrayLike, u1: ArrayLike, method: "ProbabilityFlow"):
     """(state at u1, lost) for d state/du = field(u, state); lost is the coordinate that was not reached, or NaN."""
     leaf = jax.tree.leaves(state)[0]
     marks = jnp.linspace(u0, u1, _MARKS + 1)[1:]
@@ -91,7 +91,12 @@ class ProbabilityFlow(eqx.Module):
 
 
 def flow_log_prob(
-    fit, x: ArrayLike, *, level: float | None = None, context: ArrayLike | None = None, method: ProbabilityFlow | None = None
+    fit,
+    x: ArrayLike,
+    *,
+    level: float | None = None,
+    context: ArrayLike | None = None,
+    method: ProbabilityFlow | None = None,
 ) -> Array:
     """log q(x; level) of the fit's score by its probability flow, with the exact trace; the shape of the batch.
 
@@ -124,7 +129,7 @@ def flow_log_prob_estimate(
         raise ParameterError(
             given=f"probes={probes}", expected="at least 2, so that their spread gives an error", fix="pass probes=8"
         )
-    value, spread = _log_prob(fit, x, level, context, method, jax.random.split(key, probes))
+    value, spread = _log_prob(fit, x, level, context, method, lambda rows: jax.random.split(key, (rows, probes)))
     return value, spread / jnp.sqrt(probes)
 
 
@@ -158,7 +163,8 @@ def _log_prob(fit, x, level, context, method, probes):
         flat = jax.vmap(fit.coordinates.forward)(flat)
     else:
         jacobian = jnp.zeros(len(flat), dtype)
-    value, spread, lost = _of_batch(source, flat, context, jnp.maximum(u0, 0.0), probes, method)
+    own = None if probes is None else probes(len(flat))
+    value, spread, lost = _of_batch(source, flat, context, jnp.maximum(u0, 0.0), own, method)
     lost_at(source, lost, value + jacobian, "the probability flow")
     return (value + jacobian).reshape(batch), spread.reshape(batch)
 
@@ -167,7 +173,7 @@ def _log_prob(fit, x, level, context, method, probes):
 def _of_batch(source: Source, x: Array, context, u0: Array, probes, method: ProbabilityFlow):
     """(log q, sd over the probes, lost) of each row."""
 
-    def one(x, context):
+    def one(x, context, probes):
         alone = eqx.tree_at(lambda s: s.context, source, context, is_leaf=lambda v: v is None)
 
         def field(u, state):
@@ -183,7 +189,8 @@ def _of_batch(source: Source, x: Array, context, u0: Array, probes, method: Prob
         spread = jnp.zeros((), x.dtype) if probes is None else jnp.std(gained, ddof=1)
         return value + jnp.mean(gained), spread, lost
 
-    return jax.vmap(one, (0, None if context is None else 0))(x, context)
+    rows = [None if a is None else 0 for a in (context, probes)]
+    return jax.vmap(one, (0, *rows))(x, context, probes)
 
 
 def _divergences(flow, z: Array, probes: Array | None) -> Array:

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from symdsm.inference.line import Line
+from symdsm.learning.protocols import ProgramLike
 
 __all__ = ["Source"]
 
@@ -35,16 +36,12 @@ class Source(eqx.Module):
     context: Array | None
     known: tuple[Array, Array] | None
     line: Line
+    program: ProgramLike = eqx.field(static=True)
 
     @classmethod
     def of(cls, fit, context=None, known=None) -> "Source":
         """The fit in the coordinates in which it was trained."""
-        return cls(fit, context, known, Line(getattr(fit.kernel, "support", None)))
-
-    @property
-    def program(self):
-        """The compiled kernel."""
-        return self.fit.kernel.compile()
+        return cls(fit, context, known, Line(getattr(fit.kernel, "support", None)), fit.kernel.compile())
 
     @property
     def vector(self) -> bool:

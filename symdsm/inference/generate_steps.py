@@ -76,7 +76,7 @@ def _diffuse(solver: dfx.AbstractSolver, source: Source, key: PRNGKeyArray, z: A
     vector = source.vector
     g = source.diffusion(z, u)
     shape = z.shape[:-1] + g.shape[-1:] if vector else z.shape
-    area = getattr(solver, "minimal_levy_area", dfx.BrownianIncrement)
+    area = dfx.SpaceTimeTimeLevyArea if hasattr(solver, "minimal_levy_area") else dfx.BrownianIncrement
     path = dfx.UnsafeBrownianPath(jax.ShapeDtypeStruct(shape, z.dtype), key, levy_area=area)
 
     def noise(tau, z, args):
