@@ -9,8 +9,9 @@
     "walk-back"            a sampler of p(x | y); any kernel         the clean x
     "dae-chain"            the same, with levels; any kernel         the clean x
 
-The diffusion is derived from the kernel's declaration (symbolic/process.py). Chains begin at the most noise with examples
-seen through the kernel, which is the right law there; where the most noise still shows much of them, the draws do, too.
+The diffusion is derived from the kernel's declaration (symbolic/process.py). Chains begin at the most noise with
+examples seen through the kernel, which is the right law there; where the most noise still shows much of them, the draws
+do, too.
 
 The exact posterior of a program given data is `sd.sample`'s business; `known` here is the common approximation.
 """
@@ -28,6 +29,7 @@ from symdsm.inference.generate_flow import ProbabilityFlow
 from symdsm.inference.generate_source import Source
 from symdsm.inference.generate_steps import Ancestral, AnnealedLangevin, PredictorCorrector, ReverseSDE
 from symdsm.inference.generate_walk import DaeChain, WalkBack
+from symdsm.learning.coordinates import Real
 from symdsm.learning.protocols import PosteriorSampler
 
 __all__ = ["METHODS", "admit", "generate", "lacks_diffusion", "lost_at", "methods_of", "trained_in"]
@@ -67,10 +69,10 @@ def generate(
     - `steps`: how many levels the method visits; its own default when None.
     - `context`: for a fit of pairs: one context for all draws, or n of them on the first axis.
     - `known`: (mask, values), both of the clean event's shape: entries to keep, and the clean values that they have.
-    - `batch_size`: draws made at once; by default so many that a batch has four million entries. The draws depend on it.
+    - `batch_size`: draws made at once; by default so many that a batch has four million entries. Draws depend on it.
 
-    **Raises** `SamplingError` for a method that the kernel or the fit does not support (it names those that it does), and
-    where draws are no longer finite (with the level; the finite ones are its attribute `draws`), `ParameterError`,
+    **Raises** `SamplingError` for a method that the kernel or the fit does not support (it names those that it does),
+    and where draws are no longer finite (with the level; the finite ones are its attribute `draws`), `ParameterError`,
     `ShapeError`.
     """
     method, name = _method(method, steps)
@@ -102,7 +104,7 @@ def _draw(method: Method, source: Source, key: PRNGKeyArray, n: int) -> tuple[Ar
 
 def trained_in(fit):
     """The fit in the coordinates in which it was trained."""
-    return fit if getattr(fit, "coordinates", None) is None or fit.coordinates.support is None else fit.latent
+    return fit if isinstance(getattr(fit, "coordinates", Real()), Real) else fit.latent
 
 
 def methods_of(fit) -> list[str]:

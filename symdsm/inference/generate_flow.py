@@ -1,18 +1,18 @@
 r"""The probability flow: draws without noise on the way, and the exact log density.
 
-With V the flow in z (symdsm/inference/generate_source.py), dz/du = V(z, u) carries q at u = 1 to q at u = 0, and along it
+With V the flow in z (inference/generate_source.py), dz/du = V(z, u) carries q at u = 1 to q at u = 0, and along it
 
     d/du log q_z(z(u); u) = -div V(z(u), u),
     log q(y; u0) = log q(y(1); 1) + integral over [u0, 1] of div V du + log |dz/dy|        (Chen et al. 2018)
 
-Only the score enters, so for a fitted energy this is a second density, independent of the constants of the first: where
-the two disagree, the energy's gradients in y and in the level contradict each other. At u = 1 the density is that of the
-examples seen through the kernel, log mean_i p(y | x_i; lam(1)), known because the noise there hides all detail.
+Only the score enters, so for a fitted energy this is a second density, independent of the constants of the first:
+where the two disagree, the energy's gradients in y and in the level contradict each other. At u = 1 the density is that
+of the examples seen through the kernel, log mean_i p(y | x_i; lam(1)), known because the noise there hides all detail.
 
 The divergence is the trace of the Jacobian, column by column, d Jacobian-vector products; or its unbiased estimate
-mean_k e_k' J e_k with signs e_k fixed along the path (Hutchinson 1990; Grathwohl et al. 2019), whose spread over k gives
-the standard error. Differential equations are solved by Diffrax, by default with Tsitouras' 5(4) pair and an adaptive
-step for each draw. A solution that was not reached is reported with the level where it stopped.
+mean_k e_k' J e_k with signs e_k fixed along the path (Hutchinson 1990; Grathwohl et al. 2019), whose spread over k
+gives the standard error. Differential equations are solved by Diffrax, by default with Tsitouras' 5(4) pair and an
+adaptive step for each draw. A solution that was not reached is reported with the level where it stopped.
 
 Sources: Chen et al., Neural ordinary differential equations, arXiv 1806.07366; Grathwohl et al., FFJORD, arXiv
 1810.01367; Song et al., arXiv 2011.13456, appendix D (2021).
@@ -121,7 +121,7 @@ def flow_log_prob_estimate(
     context: ArrayLike | None = None,
     method: ProbabilityFlow | None = None,
 ) -> tuple[Array, Array]:
-    """(log q, standard error) with Hutchinson's estimate of the trace from `probes` vectors of signs; as `flow_log_prob`.
+    """(log q, standard error), the trace estimated from `probes` vectors of signs for each x; else as `flow_log_prob`.
 
     The error is that of the trace alone. Raises `ParameterError` for fewer than 2 probes.
     """

@@ -95,8 +95,7 @@ class Source(eqx.Module):
         drift = -self.slope(u) * self.program.reverse(y, self.marginal_score(y, u), **self.params(u))
         if self.line.identity:
             return drift
-        rate = jnp.abs(self.slope(u)) * self.program.diffusion(y, **self.params(u)) ** 2
-        return drift / slope - rate * curve / (2 * slope**3)
+        return drift / slope - self.diffusion(z, u) ** 2 * (curve / slope) / 2
 
     def diffusion(self, z: Array, u: Array) -> Array:
         """g in z and per root of u, entry by entry, or for a vector SDE the matrix."""

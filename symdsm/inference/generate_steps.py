@@ -45,7 +45,7 @@ def grid(source: Source, key: PRNGKeyArray, steps: int) -> Array:
 
 
 def descend(step: Step, source: Source, key: PRNGKeyArray, z: Array, coordinates: Array) -> tuple[Array, Array]:
-    """(z, lost): z carried down `coordinates` by `step(key, z, u, v)`; lost, per draw, is the u where it broke or NaN."""
+    """(z, lost): z carried down `coordinates` by `step(key, z, u, v)`; lost, per draw, the u where it broke or NaN."""
 
     def advance(carry, at):
         z, lost = carry
@@ -156,7 +156,7 @@ class Ancestral(eqx.Module):
 
 
 class AnnealedLangevin(eqx.Module):
-    """Langevin dynamics at each of `steps` levels, `inner` moves with h = eta / I at each; for any kernel with levels."""
+    """Langevin dynamics, `inner` moves with h = eta / I at each of `steps` levels; for any kernel with levels."""
 
     needs: ClassVar[tuple[str, ...]] = ("score", "levels", "line")
     inpaints: ClassVar[bool] = True

@@ -6,7 +6,7 @@ With a sampler of p(x | y; level), learned (an autoencoder with its likelihood) 
     DaeChain    x_s ~ p(. | y; level_s),  y ~ p(y | x_s; level_(s+1)),  the level falling from most noise to least
 
 The first has the data's law as its stationary law when p(x | y) is exact, for any kernel that moves everywhere (Bengio,
-Yao, Alain and Vincent 2013, theorem 1; it is the Gibbs sampler of p(x) p(y | x)). Because p(x | y) is **drawn** from: its
+Yao, Alain and Vincent 2013, theorem 1; it is the Gibbs sampler of p(x) p(y | x)). It asks for draws of p(x | y): its
 mean in its place would make the chain collapse onto ridges. The second is the chain of denoising autoencoders from
 noise to data, x_s ~ p_s(x_s | x_(s-1)): each link keeps the data's law where its conditional is exact, and where it is
 only learned the links of much noise settle the large and those of little noise the fine, so that each is asked for

@@ -5,7 +5,7 @@ What moves by small steps moves in z. With J = dT/dz and K = d^2T/dz^2,
 
     d/dz log q_z = J d/dy log q + K/J,      dz/dl = V / J      for a flow dy/dl = V,
 
-and by Ito's formula a diffusion dy = b dt + g dw becomes dz = (b/J - g^2 K/(2 J^3)) dt + (g/J) dw.
+and by Ito's formula a diffusion dy = b dt + g dw becomes dz = (b/J - (g/J)^2 (K/J)/2) dt + (g/J) dw.
 """
 
 import equinox as eqx

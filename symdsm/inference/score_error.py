@@ -79,11 +79,9 @@ def score_error(fit, reference: Any, key: PRNGKeyArray, *, levels: int = 8, draw
     square, spread, size = _errors(source, reference.score if exact else None, clean, keys, u, draws)
     bound = None
     if exact and not lacks_diffusion(inner) and not source.vector:
-        place = source.line.place(jnp.zeros((), clean.dtype))
-        rate = jax.vmap(lambda t: jnp.abs(source.slope(t)) * source.program.diffusion(place, **source.params(t)) ** 2)(
-            u
-        )
-        bound = float(jnp.trapezoid(0.5 * rate * square, u)) if source.line.identity else None
+        rates = jax.vmap(lambda t: source.diffusion(jnp.array([0.0, 1.0], t.dtype), t) ** 2)(u)
+        if source.line.identity and bool(jnp.allclose(rates[:, 0], rates[:, 1])):
+            bound = float(jnp.trapezoid(0.5 * rates[:, 0] * square, u))
     return ScoreError(inner.levels.at(u), square, spread / jnp.sqrt(draws), square / size, bound)
 
 
