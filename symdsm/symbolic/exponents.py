@@ -139,11 +139,20 @@ def limit_at(expr: sp.Expr) -> sp.Expr | None:
     return None if value.has(sp.Limit, sp.nan, sp.zoo, sp.AccumBounds, d) else value
 
 
+def _uncancelled(expr: sp.Expr) -> sp.Expr:
+    """tanh^2 as 1 - 1/cosh^2, so that 1 - tanh^2, which is in the slope of tanh, has no cancelling leading terms."""
+
+    def is_square(e):
+        return e.is_Pow and e.exp == 2 and isinstance(e.base, sp.tanh)
+
+    return expr.replace(is_square, lambda e: 1 - sp.cosh(e.base.args[0]) ** -2)
+
+
 def exponents(log_density: sp.Expr, score: sp.Expr, variable, approach: Approach, points) -> Exponents | None:
     """q and r at one approach; None when neither limits nor slopes decide."""
     put = {variable: approach.at}
-    density = settle_signs(plain(log_density).xreplace(put), points)
-    field = settle_signs(plain(score).xreplace(put), points)
+    density = settle_signs(_uncancelled(plain(log_density).xreplace(put)), points)
+    field = settle_signs(_uncancelled(plain(score).xreplace(put)), points)
     slope_l, slope_s = (log_slopes(f, variable, approach, points) for f in (log_density, LogAbs(score)))
     measure, size = lead_of(sp.exp(density)), lead_of(field)
     q = _checked(_exponent(measure) if measure else limit_at(d * sp.diff(density, d)), slope_l, points)
@@ -162,7 +171,7 @@ def exponents(log_density: sp.Expr, score: sp.Expr, variable, approach: Approach
 
 def edge_lead(log_density, variable, approach: Approach, points) -> tuple[Lead | None, sp.Expr | None, bool]:
     """(leading term of the density, its exponent q, seen only numerically) at one approach; None where undecided."""
-    density = settle_signs(plain(log_density).xreplace({variable: approach.at}), points)
+    density = settle_signs(_uncancelled(plain(log_density).xreplace({variable: approach.at})), points)
     lead = lead_of(sp.exp(density))
     q = _exponent(lead) if lead else limit_at(d * sp.diff(density, d))
     checked = _checked(q, log_slopes(log_density, variable, approach, points), points)
@@ -181,10 +190,14 @@ def lead_of(expr) -> Lead | None:
 
 
 def _one_fraction(expr):
-    """p/q in d and in one power w = exp(1/d) where expr is rational in these."""
+    """p/q in d and in one power w = exp(1/(m d)) where expr is rational in these; hyperbolic functions are such."""
     w = sp.Dummy("w", positive=True)
-    put = {e: w ** (e.args[0] * d) for e in expr.atoms(sp.exp) if (e.args[0] * d).is_integer}
-    return sp.factor(sp.cancel(sp.together(expr.xreplace(put)))).xreplace({w: sp.exp(1 / d)})
+    expr = expr.rewrite([sp.tanh, sp.cosh, sp.sinh, sp.coth], sp.exp)
+    rates = {e: sp.expand(e.args[0]).coeff(d, -1) for e in expr.atoms(sp.exp)}
+    rates = {e: rate for e, rate in rates.items() if rate.is_Rational and rate}
+    m = sp.ilcm(1, *[rate.q for rate in rates.values()])
+    put = {e: sp.exp(sp.expand(e.args[0] - rate / d)) * w ** (m * rate) for e, rate in rates.items()}
+    return sp.factor(sp.cancel(sp.together(expr.xreplace(put)))).xreplace({w: sp.exp(1 / (m * d))})
 
 
 def _exponent(lead: Lead) -> sp.Expr | None:

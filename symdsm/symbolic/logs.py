@@ -18,6 +18,7 @@ import sympy as sp
 
 from symdsm.symbolic.nodes import (
     LSE,
+    Expm1,
     Log1mExp,
     LogAbs,
     LogBesselI,
@@ -44,7 +45,9 @@ def exact_log(f: sp.Expr) -> sp.Expr:
     if f.is_Mul:
         return sp.Add(*[exact_log(factor) for factor in f.args])
     if f.is_Pow and f.base is not sp.E:
-        return f.exp * (sp.log(f.base) if _is_ratio(f.base) else exact_log(f.base))
+        if _is_ratio(f.base) or isinstance(f.base, Expm1) and f.exp.is_Rational and f.exp.q % 2 == 0:
+            return f.exp * sp.log(f.base)  # a root is real where its base is positive
+        return f.exp * exact_log(f.base)
     if isinstance(f, sp.exp):
         return f.exp
     if f.is_Add:

@@ -34,6 +34,6 @@ _GROUPS = (
 )
 
 NODES: tuple[type[Node], ...] = tuple(getattr(group, name) for group in _GROUPS for name in group.__all__)
-NUMERIC = {node.__name__: node.numeric for node in NODES}
+NUMERIC = {node.__name__: node.numeric for node in NODES} | {"besselk": nodes_bessel.besselk}
 
 __all__ = ["NODES", "NUMERIC", "Node", "plain", *(node.__name__ for node in NODES)]

@@ -98,7 +98,7 @@ def _candidates(declaration, reduction, known):
         log_f, u, support, shift = declaration.log_density, declaration.noisy, declaration.support, sp.S.Zero
     else:
         log_f, u, support, shift = reduction.log_g, reduction.variable, reduction.support, reduction.shift
-    if not log_f.free_symbols - {u}:
+    if not (log_f.free_symbols | support.free_symbols) - {u}:
         number = _mass(log_f, u, support, {})
         yield None if number is None else shift + sp.log(_named(number))
     yield _quadratic(log_f, u, support, shift)

@@ -95,16 +95,17 @@ def _(declaration: JointDeclaration, regularity: Regularity) -> Document:
 @proof.register
 def _(declaration: ProductDeclaration, regularity: Regularity) -> Document:
     """Block by block: independent blocks add their objectives and their constants."""
-    names = ", ".join(name for name, _ in declaration.blocks)
+    names = ", ".join(f"{name} ({k})" for k, (name, _) in enumerate(declaration.blocks, 1))
+    title, first = "Independent blocks", "The noisy value has blocks, numbered as in the formulae: "
     words = (
         r". The log density, and so $\|\psi - \nabla \log p\|^2$, is the sum over the blocks; a block of $\psi$ is any "
         "function of all noisy blocks. Given the others, each block is the kernel below, and both objectives and $C$ "
         "add up."
     )
-    sections = [Section("Independent blocks", (Words("The noisy value has blocks: ", Raw(names), words),))]
+    sections = [Section(title, (Words(first, Raw(names), words),))]
     proven = True
-    for name, block in declaration.blocks:
-        names = {s: sp.Symbol(f"{s.name}_{name}", real=True) for s in (block.noisy, block.clean)}
+    for k, (name, block) in enumerate(declaration.blocks, 1):
+        names = {s: sp.Symbol(f"{s.name}_{k}", real=True) for s in (block.noisy, block.clean)}
         own = check_regularity(block)
         inner, done = _scalar_sections(_subject(block, names, own), own)
         sections += [Section(f"Block {_plain(name)}: {s.title[0].lower()}{s.title[1:]}", s.blocks) for s in inner]

@@ -1,4 +1,4 @@
-r"""A short mathematical text in two formats: a complete LaTeX document (article, amsmath, amssymb), and Markdown.
+r"""A short mathematical text in two formats: LaTeX (article, geometry, amsmath, amssymb) and Markdown.
 
 Words hold inline formulae between dollar signs, which both formats read. `Raw` is text from elsewhere, a finding of
 the check say, and is escaped. Displays are align* environments with a tag on the lines that the text cites.
@@ -109,7 +109,8 @@ class Document:
             "\n\n".join([rf"\section{{{s.title}}}", *(b.latex() for b in s.blocks)]) for s in self.sections
         )
         return (
-            "\\documentclass{article}\n\\usepackage{amsmath,amssymb}\n\\allowdisplaybreaks\n"
+            "\\documentclass{article}\n\\usepackage[margin=1in]{geometry}\n\\usepackage{amsmath,amssymb}\n"
+            "\\allowdisplaybreaks\n\\emergencystretch=3em\n"
             f"\\title{{{self.title}}}\n\\author{{}}\n\\date{{}}\n"
             f"\\begin{{document}}\n\\maketitle\n\n{body}\n\n\\end{{document}}\n"
         )

@@ -15,6 +15,7 @@ from symdsm.symbolic.proof_document import Section, Words
 from symdsm.symbolic.proof_numbers import Place, network
 from symdsm.symbolic.proof_scalar import ScalarSubject
 from symdsm.symbolic.proof_steps import Step, display, evaluated
+from symdsm.symbolic.proof_tex import LINE, width
 
 __all__ = ["objective_section"]
 
@@ -45,7 +46,7 @@ def _in_noise(s: ScalarSubject) -> Section:
     blocks = [
         Words(
             rf"The noisy value is drawn as ${s.y} = g({s.x}, {e})$ from a noise ${e}$ of log density $\log f({e})$. "
-            rf"The target is written in ${e}$ itself, where nothing cancels:"
+            rf"The target $t({s.x}, {e})$ is written in ${e}$ itself, where nothing cancels:"
         ),
         *s.formula("the map from the noise", s.y, noise_map, lambda: [(y, at(g, p, v)) for p, v, y in places]),
         *s.formula(
@@ -67,7 +68,10 @@ def _in_noise(s: ScalarSubject) -> Section:
 
 
 def _ending(s: ScalarSubject, places):
-    """J = E 1/2 || psi(g(x, e)) - t(x, e) ||^2, with a plus sign where the target is a negative term."""
+    """J = E 1/2 || psi(g(x, e)) - t(x, e) ||^2, with a plus sign where the target is a negative term.
+
+    In the letters g and t, both displayed above, where their formulae are too wide for a line.
+    """
     n, noise = s.numbers, s.declaration.noise
     noise_map, target = s.drawn
     opposite = derive.readable(-target)
@@ -75,20 +79,25 @@ def _ending(s: ScalarSubject, places):
     printed = opposite if adds else target
     shown = rf"\left({s.tex(printed)}\right)" if printed.is_Add else s.tex(printed)
     value, sign = evaluated(printed, [noise.variable, *n.symbols]), 1 if adds else -1
-    head = rf"\mathbb{{E}}_{{{s.x} \sim p}}\, \mathbb{{E}}_{{{s.tex(noise.variable)} \sim f}}\, \tfrac12"
+    e = s.tex(noise.variable)
     body = rf"\left\|{s.psi}\left({s.tex(noise_map)}\right) {'+' if adds else '-'} {shown}\right\|^2."
+    if width(noise_map) + width(printed) > LINE:
+        body = rf"\bigl\|{s.psi}(g({s.x}, {e})) - t({s.x}, {e})\bigr\|^2."
 
     def sides():
         for p, v, y in places:
             a = network(y)
             yield (a - n.slope_of_log(Place(p, y))) ** 2 / 2, (a + sign * value(v, *p.values())) ** 2 / 2
 
+    head = rf"\mathbb{{E}}_{{{s.x} \sim p}}\, \mathbb{{E}}_{{{e} \sim f}}\, \tfrac12"
     return display(Step("the objective in the noise", rf"J_{{\mathrm{{DSM}}}}({s.psi})", (f"{head} {body}",), sides))
 
 
 def _in_y(s: ScalarSubject):
     miss = s.tex(s.score)
     miss = rf"\left({miss}\right)" if s.score.is_Add or miss.startswith("-") else miss
+    if width(s.score) > LINE:
+        miss = rf"\partial_{{{s.y}}} {s.law}"
     expectation = rf"\mathbb{{E}}_{{{s.x}}}\, \mathbb{{E}}_{{{s.y} \mid {s.x}}}\, \tfrac12"
     places = s.numbers.places
     return display(

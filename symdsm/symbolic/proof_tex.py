@@ -7,8 +7,9 @@ SymPy's printer, changed where it reads badly in print:
     polygamma(0, L)        ->  \digamma(L)              psi is the network
     lam, eps               ->  \lambda, \varepsilon
 
-A formula wider than a line is broken between the terms of a sum. A single term that is still too wide has its large
-parts named u_1, u_2, ..; they are defined in the lines that follow, and putting them back gives the formula again.
+A formula wider than a line is broken between the terms of a sum; a wide finite sum_i (a_i + b_i) is written as the
+sums of its terms. A single term that is still too wide has its large parts named u_1, u_2, ..; they are defined in the
+lines that follow, and putting them back gives the formula again.
 Only commands of amsmath and amssymb are used, and only ASCII.
 """
 
@@ -16,6 +17,7 @@ import re
 from dataclasses import dataclass
 
 import sympy as sp
+from sympy.core.alphabets import greeks
 from sympy.printing.latex import LatexPrinter
 
 from symdsm.symbolic.indexed_nodes import LogDet, Solve
@@ -75,7 +77,8 @@ def _starts_negative(term: sp.Expr) -> bool:
 def width(expr: sp.Basic) -> float:
     """How many glyphs wide the formula is in print, roughly."""
     if isinstance(expr, sp.Symbol):
-        return 1.0 if len(expr.name) < 8 else len(expr.name) / 2
+        _, *marks = expr.name.split("_")
+        return 1.0 + 0.7 * sum(1.0 if mark in greeks else len(mark) + 0.5 for mark in marks)
     if expr.is_Number:
         return float(len(str(expr)) if not expr.is_Rational or expr.is_Integer else len(str(expr.p)))
     if isinstance(expr, sp.Indexed):
@@ -130,7 +133,7 @@ class Writer:
 
     def broken(self, expr: sp.Basic, room: float = LINE) -> tuple[tuple[str, ...], list[tuple[str, tuple[str, ...]]]]:
         """(lines of the formula, definitions of the parts that were named)."""
-        short, parts = _named(expr, room)
+        short, parts = _named(_split(expr, room), room)
         definitions = []
         for symbol, part in parts:
             if isinstance(part, sp.Lambda):
@@ -140,6 +143,26 @@ class Writer:
                 left = self.tex(symbol)
             definitions.append((left, self.lines(part, room)))
         return self.lines(short, room), definitions
+
+
+def _split(expr: sp.Basic, room: float) -> sp.Basic:
+    """The same terms, numbers multiplied out, each wide finite sum over an Add as the sums of its terms."""
+    if not isinstance(expr, sp.Expr):
+        return expr
+    return sp.Add(*[_split_term(term, room) for term in sp.Add.make_args(expr)])
+
+
+def _split_term(term: sp.Expr, room: float) -> sp.Expr:
+    number, rest = term.as_coeff_Mul()
+    if rest.is_Add:
+        return sp.Add(*[_split_term(number * part, room) for part in rest.args])
+    sums = [f for f in sp.Mul.make_args(term) if isinstance(f, sp.Sum)]
+    if width(term) <= room or len(sums) != 1 or term.has(sp.oo):
+        return term
+    body, factor = sp.expand_mul(sums[0].function), term / sums[0]
+    if not body.is_Add:
+        return term
+    return sp.Add(*[factor * sp.Sum(part, *sums[0].limits) for part in body.args])
 
 
 def _named(expr: sp.Basic, room: float) -> tuple[sp.Basic, list[tuple[sp.Symbol, sp.Basic]]]:
@@ -186,12 +209,13 @@ def _fresh(letter: str, count: int, expr: sp.Basic) -> sp.Symbol:
 
 
 def _best_part(term: sp.Expr, room: float) -> sp.Expr | None:
-    """The part whose name saves most: it fits a line itself and no bound index occurs in it."""
+    """The part whose name saves most: it fits a line, or breaks into lines, and no bound index occurs in it."""
     bound = {v for s in term.atoms(sp.Sum, sp.Product) for v in s.variables}
     bound |= {v for f in term.atoms(sp.Lambda) for v in f.variables}
 
     def may_be_named(e):
-        fits = room / 5 < width(e) <= room
+        breaks = e.is_Add and all(width(a) <= room for a in e.args)
+        fits = room / 5 < width(e) and (width(e) <= room or breaks)
         plain_part = isinstance(e, sp.Expr) and not isinstance(e, (sp.Lambda, sp.IndexedBase))
         return fits and e is not term and plain_part and not e.free_symbols & bound
 

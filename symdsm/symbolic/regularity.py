@@ -30,6 +30,7 @@ from symdsm.symbolic.integrable import finite_at, positive
 from symdsm.symbolic.leading import Lead, leading, tends_to
 from symdsm.symbolic.regularity_asides import boundary, mean_of_score, shrinks
 from symdsm.symbolic.regularity_view import View, same_value, singular_points, view_of
+from symdsm.symbolic.supports import in_brackets
 
 __all__ = ["Finding", "Regularity", "check_regularity", "check_rows", "edge_rows", "level_variance", "variance_rows"]
 
@@ -76,13 +77,15 @@ def _within(row, rule) -> list:
 def edge_rows(declaration, view, symbol, row) -> list[Finding]:
     """The edges that move with `symbol`: the density has to vanish there."""
     if view.intervals is None:
-        return [Finding(row, "unknown", None, f"the support {declaration.support} is not made of intervals")]
+        return [
+            Finding(row, "unknown", None, f"the support {in_brackets(declaration.support)} is not made of intervals")
+        ]
     moving = [p for p in view.ends if p.place is not None and symbol in p.place.free_symbols]
     if moving:
         return [_moving_edge(declaration, view, p, symbol, row, one_sided=len(moving) == 1) for p in moving]
     if row != "edges":
         return []
-    shown = "the whole circle" if declaration.period is not None else sp.sstr(declaration.support)
+    shown = "the whole circle" if declaration.period is not None else in_brackets(declaration.support)
     return [Finding(row, "proven", sp.true, f"the support, {shown}, does not move with {symbol}")]
 
 
@@ -200,7 +203,8 @@ def _second_moment(declaration, view, field, row, name) -> list[Finding]:
     points, _ = singular_points(view)
     places = [*view.ends, *points]
     if view.intervals is None and view.period is None:
-        return [Finding(row, "unknown", None, f"{name} was not decided on the support {declaration.support}")]
+        where = in_brackets(declaration.support)
+        return [Finding(row, "unknown", None, f"{name} was not decided on the support {where}")]
     conditions, numeric, undecided, moving = [], False, [], False
     for point in places:
         for approach in point.approaches:

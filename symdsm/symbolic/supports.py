@@ -4,7 +4,7 @@ import sympy as sp
 
 from symdsm.symbolic.budget import bounded
 
-__all__ = ["image", "inside_of", "inside_set", "interior_point", "tidy"]
+__all__ = ["image", "in_brackets", "inside_of", "inside_set", "interior_point", "tidy"]
 
 
 def inside_of(support: sp.Set, value: sp.Expr) -> sp.Basic:
@@ -78,6 +78,16 @@ def interior_point(support: sp.Set) -> sp.Expr | None:
     if low == -sp.oo:
         return high - 1
     return low + 1 if high == sp.oo else low + sp.Rational(2, 5) * (high - low)
+
+
+def in_brackets(support: sp.Set) -> str:
+    """The set as people write it: (0, 1) for an open interval."""
+    if isinstance(support, sp.Union):
+        return " or ".join(in_brackets(part) for part in support.args)
+    if not isinstance(support, sp.Interval):
+        return "the line" if support == sp.S.Reals else sp.sstr(support)
+    left, right = "(" if support.left_open else "[", ")" if support.right_open else "]"
+    return f"{left}{support.start}, {support.end}{right}"
 
 
 def image(g, variable, support, symbol, inside, monotone) -> sp.Set:

@@ -29,7 +29,7 @@ from symdsm.symbolic.tweedie_form import Tweedie, free_name
 
 __all__ = ["scalar_tweedie"]
 
-_SECONDS = 2.0
+_SECONDS, _READABLE = 2.0, 160
 _FAILURES = (OutOfTime, NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, ZeroDivisionError)
 _FACTORS = (sp.Rational(1, 3), sp.Rational(4, 5), 1, sp.Rational(7, 5), 3)
 
@@ -193,7 +193,10 @@ def _combination(declaration, score, l, why) -> Tweedie:  # noqa: E741
     if core.could_extract_minus_sign():
         scale, core = -scale, -core
     mean = readable((l - rest) / scale)
-    return Tweedie(l, core, mean, reason=f"{why}; it identifies E[{core} | {y}] = {mean} and no more")
+    what = f"E[{core} | {y}] = {mean} and no more"
+    if len(what) > _READABLE:
+        what = f"no more than the mean of a long expression in {x} and {y}, which `identified` has"
+    return Tweedie(l, core, mean, reason=f"{why}; it identifies {what}")
 
 
 def _inverse(declaration, statistic, mean):

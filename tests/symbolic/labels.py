@@ -260,4 +260,45 @@ LATER = {
     ),
 }  # fmt: skip
 
-LABELS = LINE | EDGES | HALF_LINE | UNIT | CIRCLE | MIXTURES | SDE | LATER
+# Written to look for false verdicts, again on kernels that nobody tuned it for.
+SOUGHT = {
+    "generalised gamma above x": Label(
+        density((a * c - 1) * log(u) - u**c, moving), a * c > 1, a * c > 2,
+        ({"x": 0, "s": 1, "a": 0.7, "c": 1.2}, {"x": 0, "s": 1, "a": 1.2, "c": 1.3},
+         {"x": 0, "s": 1, "a": 2, "c": 1.4}),
+    ),
+    "exponentiated weibull": half(
+        density((a - 1) * log(1 - exp(-((yp / xp) ** c))) - (yp / xp) ** c + (c - 1) * log(yp / xp) - log(xp),
+                Interval.open(0, oo), yp, xp),
+        YES, Or(a * c > 2, Eq(a * c, 1) & (c > S.Half)), {"a": 1.6, "c": 1.7}, {"a": 1.1, "c": 1.3},
+    ),
+    "truncated exponential above x": Label(
+        density(-u, Interval(x, x + s * b)), NO, NO, ({"x": 0.4, "s": 0.7, "b": 2},)
+    ),
+    "normal in a moving box": Label(density(-(u**2) / 2, Interval(x - s, x + s)), NO, NO),
+    "cosine lobe": Label(density(log(sp.cos(2 * u)), Interval(x - pi * s / 4, x + pi * s / 4)), YES, NO),
+    "beta (3, 3/2) times x": half(random(xp * st.Beta("z", 3, sp.Rational(3, 2)), xp), YES, NO),
+    "chi of two above x": Label(random(x + st.Chi("z", 2)), YES, NO, ({"x": 0.4},)),
+    "gompertz above x": Label(random(x + st.Gompertz("z", b, a)), NO, NO, ({"x": 0.4, "a": 1, "b": 0.7},)),
+    "cusp of power one half": Label(density(sqrt(Abs(u)) - u**2), YES, NO, inner=at_x),
+    "cusp of power three quarters": Label(density(Abs(u) ** sp.Rational(3, 4) - u**2), YES, YES, inner=at_x),
+    "folded by Abs of the sum": Label(random(Abs(x + e)), YES, YES, ({"x": 0.4},)),
+    "tanh of a normal": Label(random(sp.tanh(x + s * e)), YES, YES),
+    "tanh of a logistic": Label(
+        random(sp.tanh(x + s * st.Logistic("z", 0, 1))), YES, Or(s < sp.Rational(1, 4), Eq(s, S.Half)),
+        ({"x": 0.1, "s": 0.15}, {"x": 0.1, "s": 0.35}),
+    ),
+    "mixture with a moving exponential": Label(
+        mixed((x + st.StudentT("z", 3), S.Half), (x + st.Exponential("z", 1), S.Half)), NO, NO, ({"x": 0.4},), at_x),
+    "mixture with a gamma that vanishes": Label(
+        mixed((x + e, S.Half), (x + st.Gamma("z", 2, 1), S.Half)), YES, YES, ({"x": 0.4},), at_x),
+    "axial von Mises": Label(circle(k * sp.cos(2 * (y - x))), YES, YES, ({"x": 0.4, "k": 1.2},)),
+    "four-parameter kappa": Label(
+        density((1 / k - 1) * log(1 - k * u) + (1 / a - 1) * log(1 - a * (1 - k * u) ** (1 / k)),
+                Interval.open(x + s * (1 - a**-k) / k, x + s / k)),
+        (a < 1) & (k < 1), (a < S.Half) & (k < S.Half),
+        ({"x": 0, "s": 1, "a": 0.3, "k": 0.4}, {"x": 0, "s": 1, "a": 1.4, "k": 0.4}),
+    ),
+}  # fmt: skip
+
+LABELS = LINE | EDGES | HALF_LINE | UNIT | CIRCLE | MIXTURES | SDE | LATER | SOUGHT

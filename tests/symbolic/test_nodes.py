@@ -1,10 +1,13 @@
 """Every node: its derivatives against numeric differentiation of its value, its plain form against its value."""
 
+import itertools
+
 import mpmath
 import pytest
 import sympy as sp
 
 from symdsm.symbolic import nodes as N
+from symdsm.symbolic import nodes_bessel
 
 x, z = sp.symbols("x z", real=True)
 R = sp.Rational
@@ -132,3 +135,15 @@ def test_indices_are_checked(bad):
 def test_latex():
     assert sp.latex(N.LogNdtr(x) ** 2) == r"\left(\log\Phi\left(x\right)\right)^{2}"
     assert r"I_{0}" in sp.latex(N.LogBesselI(0, z))
+
+
+@pytest.mark.parametrize("digits", [15, 40])
+def test_scaled_bessel_k_has_every_digit(digits):
+    """At integer and other orders, near zero and far out, against mpmath with more digits."""
+    with mpmath.workdps(digits):
+        for nu, z in itertools.product((0, 1, 0.3, 7, 40.25, 400), ("1e-12", "0.3", "7.7", "60", "1e6")):
+            z = mpmath.mpf(z)
+            with mpmath.workdps(digits + 30):
+                exact = mpmath.log(mpmath.besselk(nu, z)) + z
+            assert abs(N.LogBesselKe.numeric(nu, z) - exact) < mpmath.mpf(10) ** (1 - digits) * max(1, abs(exact))
+    assert mpmath.almosteq(nodes_bessel.besselk(1.5, mpmath.mpf(2)), mpmath.besselk(1.5, 2), 1e-14)

@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 import sympy.stats as st
 
+import symdsm as sd
 from symdsm.symbolic.constructors import from_random
 from symdsm.symbolic.nodes import LogNdtr
 from symdsm.symbolic.probe import numeric, probes, value_for
@@ -43,3 +44,11 @@ def test_numeric_reads_nodes_at_any_precision():
     f = numeric(LogNdtr(x) + x**2, [x])
     with mpmath.workdps(40):
         assert abs(f(mpmath.mpf(-30)) - 900 - mpmath.log(mpmath.erfc(30 / mpmath.sqrt(2)) / 2)) < 1e-35
+
+
+def test_probes_draw_real_noisy_values():
+    """The variance of the VE kernel is negative for sigma_max < sigma_min, where log |.| would still be a number."""
+    declaration = sd.families.ve()._declaration
+    found = [{str(s): v for s, v in point.items()} for point in probes(declaration, 6)]
+    assert len(found) == 6
+    assert all(p["sigma_max"] > p["sigma_min"] for p in found)

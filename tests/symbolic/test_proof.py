@@ -8,15 +8,16 @@ import sympy as sp
 import sympy.stats as st
 
 from symdsm.errors import DerivationError, ParameterError
-from symdsm.symbolic import derive, families, families_coupled, proof_objective, proof_scalar
+from symdsm.symbolic import derive, families, families_coupled, families_sde, proof_objective, proof_scalar
 from symdsm.symbolic.circular import from_circular_density
-from symdsm.symbolic.constructors import change, from_density, from_random, mixture
+from symdsm.symbolic.constructors import change, from_density, from_random, from_sde, mixture
 from symdsm.symbolic.coupled import from_coupled
 from symdsm.symbolic.findings import Finding, Regularity
 from symdsm.symbolic.information import Information
 from symdsm.symbolic.product import product
 from symdsm.symbolic.proof import proof
 from symdsm.symbolic.regularity import check_regularity
+from tests.latex import assert_compiles
 
 x, y = sp.symbols("x y", real=True)
 positive = sp.Symbol("x", positive=True)
@@ -45,6 +46,12 @@ def coupled(declare):
     return from_coupled(log_density, noisy, clean, support, level, True)
 
 
+def four_parameter_kappa():
+    z, h, k = (y - x) / s, a, kappa
+    log_f = (1 / k - 1) * sp.log(1 - k * z) + (1 / h - 1) * sp.log(1 - h * (1 - k * z) ** (1 / k))
+    return from_density(log_f - sp.log(s), y, x, sp.Interval.open(x + s * (1 - h**-k) / k, x + s / k), None, True)
+
+
 KERNELS = {
     "laplace": families.laplace,
     "speckle": families.speckle,
@@ -55,6 +62,11 @@ KERNELS = {
     "additive gamma": lambda: from_random(x + st.Gamma("e", a, 1), x),
     "mixture": lambda: mixture(((normal(), 1 / (1 + w)), (from_random(st.Laplace("y", x, s), x, s), w / (1 + w)))),
     "product": lambda: product({"speed": families.laplace(), "the_angle": families.gaussian()}, ()),
+    "four-parameter kappa": four_parameter_kappa,
+    "logit-normal": families.logit_normal,
+    "sub-VP": lambda: from_sde(*families_sde.sub_vp()),
+    "VE": lambda: from_sde(*families_sde.ve()),
+    "low rank": lambda: coupled(families_coupled.multivariate_normal_low_rank),
     "precision": lambda: coupled(families_coupled.multivariate_normal_precision),
     "random walk": lambda: coupled(families_coupled.random_walk),
 }
@@ -91,7 +103,8 @@ def test_the_gaussian_has_each_line_of_the_seed_note_and_its_formulae(gaussian):
 
 
 COMMANDS = set(
-    "documentclass usepackage allowdisplaybreaks title author date begin end maketitle section item quad tag left "
+    "documentclass usepackage allowdisplaybreaks emergencystretch "
+    "title author date begin end maketitle section item quad tag left "
     "right bigl bigr frac tfrac sqrt log exp sin cos sinh cosh tanh operatorname mathrm mathbb mathcal int iint sum "
     "prod langle rangle sim mid nabla partial infty le leq geq neq wedge vee in top textstyle substack text det mapsto "
     "square Gamma digamma textbackslash textasciitilde textasciicircum psi varphi bar sigma kappa nu pi lambda "
@@ -100,7 +113,7 @@ COMMANDS = set(
 
 
 def assert_is_latex(text):
-    """ASCII, commands of article, amsmath and amssymb only; braces, environments and dollar signs in balance."""
+    """ASCII, commands of LaTeX, amsmath and amssymb only; braces, environments and dollar signs in balance."""
     assert text.isascii()
     unknown = set(re.findall(r"\\([A-Za-z]+)", text)) - COMMANDS
     assert not unknown, unknown
@@ -141,6 +154,20 @@ def test_each_kind_of_kernel_has_a_document_that_latex_reads(name):
     assert document.markdown().startswith("# Denoising score matching")
 
 
+@pytest.mark.parametrize(
+    "name", [name if name in CHEAP else pytest.param(name, marks=pytest.mark.slow) for name in KERNELS]
+)
+def test_a_stock_latex_compiles_it(name, tmp_path):
+    assert_compiles(document_of(name).latex(), tmp_path)
+
+
+def test_the_compiler_notices_a_wrong_document(tmp_path):
+    text = document_of("random walk").latex()
+    for wrong in (text.replace(r"\end{align*}", "", 1), text.replace(r"\section{", r"\section{" + "x" * 400, 1)):
+        with pytest.raises(AssertionError):
+            assert_compiles(wrong, tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words"),
@@ -148,7 +175,7 @@ def test_each_kind_of_kernel_has_a_document_that_latex_reads(name):
         ("Rayleigh", [r"is infinite for this kernel", r"no finite variance"]),
         ("additive gamma", [r"the density vanishes there iff a $>$ 1 (holds if: $a > 1$)", r"a = 1 \vee a > 2"]),
         ("unnormalised", ["Its constant factor is not known", "so the objective stands in the noisy value itself"]),
-        ("product", ["Block the angle: the proof", r"y_{speed}", "both objectives and $C$ add up"]),
+        ("product", ["Block the angle: the proof", r"the\_angle (2)", r"y_{2}", "both objectives and $C$ add up"]),
         ("mixture", [r"w_{2} &= \frac{w}{w + 1}", "not the score of the part"]),
         ("precision", [r"\log\det P", r"\partial_{y_{j}} \log p(y \mid x) &= \sum_{i=0}^{n - 1}"]),
         ("log speckle", [r"\partial_{u} \log p(u \mid x) &= L - r"]),

@@ -9,6 +9,7 @@ from symdsm.errors import DerivationError
 from symdsm.symbolic import derive, proof_joint
 from symdsm.symbolic.proof import proof
 from symdsm.symbolic.regularity import check_regularity
+from tests.latex import assert_compiles
 from tests.symbolic.test_proof import assert_is_latex
 
 x, x1, x2, r = sp.symbols("x x1 x2 r", real=True)
@@ -29,7 +30,7 @@ def written(declaration):
     return proof(declaration, check_regularity(declaration))
 
 
-def test_a_triangular_normal_has_each_section():
+def test_a_triangular_normal_has_each_section(tmp_path):
     text = written(triangular()).latex()
     for formula in (
         r"\partial_{y_{2}} \log p(y \mid x) &= - \frac{y_{2} - \frac{r \left(y_{1} - x_{1}\right)}{s} - x_{2}}{s^{2}}",
@@ -41,6 +42,7 @@ def test_a_triangular_normal_has_each_section():
     ):
         assert formula in text, formula
     assert_is_latex(text)
+    assert_compiles(text, tmp_path)
 
 
 @pytest.mark.parametrize(
