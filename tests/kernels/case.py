@@ -6,7 +6,7 @@ ranges from the median and next to finite edges, outside ones beyond the edges.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ FAR = (5.0, 50.0, 200.0)
 NEAR_EDGE = 1e-3
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
     """`params` are ordinary values and `large` is what replaces them for large shapes (None: no shape).
 
@@ -36,7 +36,7 @@ class Case:
     level: str | None = None
     circular: bool = False
     periodic: bool = False
-    notes: str = field(default="", compare=False)
+    notes: str = ""
 
     def values(self, shapes: str = "ordinary") -> dict[str, float]:
         return self.params | (self.large or {}) if shapes == "large" else self.params

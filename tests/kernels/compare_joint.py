@@ -40,8 +40,8 @@ def _batch(case: JointCase, region: str, shapes: str, dtype):
     facts = [_truth(case, y, x, params, dtype) for y, x in points]
     value = np.array([f[0].log_density for f in facts])
     slope = np.array([[g.score for g in f] for f in facts])
-    room = np.array([f[0].log_density_allowance for f in facts])
-    slope_room = np.array([[g.score_allowance for g in f] for f in facts])
+    room = np.array([f[0].allowances[0] for f in facts])
+    slope_room = np.array([[g.allowances[1] for g in f] for f in facts])
     if dtype == np.float64:
         room, slope_room = room + RELATIVE * np.abs(value), slope_room + RELATIVE * np.abs(slope).max(-1, keepdims=True)
     else:

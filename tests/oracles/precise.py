@@ -5,10 +5,13 @@ h = 1e-20 of the scale of y at 60 digits: the truncation is of relative order h^
 order 1e-60/h = 1e-40, so some 30 digits are right, and no derivative is taken by hand.
 
 An `allowance` is the change of a value when each input (y, x and every parameter) moves by 2 units in its last
-place, summed over the inputs: no algorithm that rounds its inputs can promise more.
+place, summed over the inputs: no algorithm that rounds its inputs can promise more. It costs many times what the value
+does, so it is computed when it is asked for.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from mpmath import mp, mpf
@@ -23,8 +26,12 @@ class Truth:
 
     log_density: float
     score: float
-    log_density_allowance: float
-    score_allowance: float
+    moves: Callable[[], tuple[float, float]]
+
+    @cached_property
+    def allowances(self) -> tuple[float, float]:
+        """What may be lost in the log density and in the score."""
+        return self.moves()
 
 
 def exact(value) -> mpf:
@@ -58,16 +65,16 @@ def _score(oracle, y, x, params):
 
 def truth(oracle, y, x, params, dtype) -> Truth:
     """The values at (y, x, params) as `dtype` holds them; the allowances are for that dtype."""
+    inputs = {"y": dtype.type(y), "x": dtype.type(x)} | {f"p.{k}": dtype.type(v) for k, v in params.items()}
     with mp.workdps(DIGITS):
-        inputs = {"y": dtype.type(y), "x": dtype.type(x)} | {f"p.{k}": dtype.type(v) for k, v in params.items()}
         value, slope = _evaluate(oracle, {k: exact(v) for k, v in inputs.items()})
-        moves = [_moved(oracle, inputs, name, value, slope) for name in inputs]
-        return Truth(
-            float(value),
-            float(slope),
-            float(mp.fsum(m[0] for m in moves)),
-            float(mp.fsum(m[1] for m in moves)),
-        )
+
+    def moves():
+        with mp.workdps(DIGITS):
+            changes = [_moved(oracle, inputs, name, value, slope) for name in inputs]
+            return tuple(float(mp.fsum(column)) for column in zip(*changes, strict=True))
+
+    return Truth(float(value), float(slope), moves)
 
 
 def _evaluate(oracle, inputs):
