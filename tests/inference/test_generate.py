@@ -9,12 +9,12 @@ import pytest
 from scipy import stats
 
 import symdsm as sd
+from benchmarks.exact_fit import draw, exact_fit, modes, vp_fit
 from benchmarks.two_sample import c2st
 from symdsm.errors import ParameterError, SamplingError, ShapeError
 from symdsm.inference.generate import methods_of
 from symdsm.inference.generate_source import Source
 from symdsm.inference.generate_steps import AnnealedLangevin, ReverseSDE, _diffuse, grid, langevin
-from tests.inference.exact import draw, exact_fit, modes, vp_fit
 
 CHAINS = ["reverse-sde", "probability-flow", "predictor-corrector", "ancestral", "annealed-langevin"]
 N = 2000

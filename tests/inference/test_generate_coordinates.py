@@ -11,10 +11,10 @@ import pytest
 from scipy import stats
 
 import symdsm as sd
+from benchmarks.exact_fit import draw, exact_fit
 from symdsm.inference.generate import methods_of
 from symdsm.inference.line import Line
 from symdsm.learning.coordinates import Bounded
-from tests.inference.exact import draw, exact_fit
 
 MEANS, WEIGHTS, SPREAD = [[-1.0], [1.5]], [0.3, 0.7], 0.3
 N = 2000

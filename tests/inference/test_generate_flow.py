@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import symdsm as sd
+from benchmarks.exact_fit import draw, exact_fit, modes, vp_fit
 from symdsm.errors import ParameterError, SamplingError, ShapeError
 from symdsm.inference.generate_flow import ProbabilityFlow, carry
 from symdsm.inference.generate_source import Source
-from tests.inference.exact import draw, exact_fit, modes, vp_fit
 from tests.inference.test_generate import Wild
 
 

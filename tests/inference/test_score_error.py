@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import symdsm as sd
+from benchmarks.exact_fit import draw, exact_fit
 from symdsm.errors import ParameterError, SamplingError, ShapeError
-from tests.inference.exact import draw, exact_fit
 
 LEVELS = sd.geometric(0.1, 5.0)
 
