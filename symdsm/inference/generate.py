@@ -28,8 +28,9 @@ from symdsm.errors import DerivationError, ParameterError, SamplingError, ShapeE
 from symdsm.inference.generate_flow import ProbabilityFlow
 from symdsm.inference.generate_source import Source
 from symdsm.inference.generate_steps import Ancestral, AnnealedLangevin, PredictorCorrector, ReverseSDE
-from symdsm.inference.generate_walk import DaeChain, WalkBack
+from symdsm.inference.generate_walk import DaeChain, WalkBack, reconstruction
 from symdsm.learning.coordinates import Real
+from symdsm.learning.potentials import DenoiserPotential
 from symdsm.learning.protocols import PosteriorSampler
 
 __all__ = ["METHODS", "admit", "generate", "lacks_diffusion", "lost_at", "methods_of", "trained_in"]
@@ -76,8 +77,9 @@ def generate(
     `ShapeError`.
     """
     method, name = _method(method, steps)
-    admit(name, method, fit, {"known": known})
     inner = trained_in(fit)
+    method = _with_posterior(method, inner, key)
+    admit(name, method, fit, {"known": known})
     known = _known(known, inner, fit)
     n, batch = _count(n, batch_size, fit)
     contexts = _contexts(context, inner, n)
@@ -139,7 +141,8 @@ def _obstacle(method: Method, fit) -> str | None:
     if "levels" in method.needs and fit.levels is None:
         return "the fit has no noise levels, so there is no way from noise to data"
     if "posterior" in method.needs:
-        if not isinstance(getattr(method, "posterior", None) or fit, PosteriorSampler):
+        draws = isinstance(getattr(method, "posterior", None) or fit, PosteriorSampler)
+        if not draws and not isinstance(getattr(fit, "potential", None), DenoiserPotential):
             return "the fit has no sampler of p(x | y); a score or an energy is none"
         return None
     if not hasattr(fit, "score"):
@@ -199,6 +202,14 @@ def _method(method: str | Method, steps: int | None) -> tuple[Method, str]:
             given=f"steps={count!r}", expected=f"a whole number from 1 to {_MOST_STEPS}", fix="pass steps=500"
         )
     return made, name
+
+
+def _with_posterior(method: Method, fit, key: PRNGKeyArray) -> Method:
+    """A walk with the sampler that the fit of a denoiser holds, where none was given."""
+    given = "posterior" not in method.needs or method.posterior is not None or isinstance(fit, PosteriorSampler)
+    if given or fit.levels is None or not isinstance(getattr(fit, "potential", None), DenoiserPotential):
+        return method
+    return type(method)(**{**vars(method), "posterior": reconstruction(fit, jax.random.fold_in(key, 2**31 - 1))})
 
 
 def _count(n: int, batch_size: int | None, fit) -> tuple[int, int]:

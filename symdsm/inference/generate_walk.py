@@ -12,6 +12,10 @@ noise to data, x_s ~ p_s(x_s | x_(s-1)): each link keeps the data's law where it
 only learned the links of much noise settle the large and those of little noise the fine, so that each is asked for
 little. Both return clean values, not noised ones. Known entries are put back after each draw (`known`).
 
+A denoiser or an autoencoder, trained by maximum likelihood with r(x | y) = N(m(y), v), becomes such a sampler by
+`reconstruction`: m = fit.denoise(y, level), and v(level), entry by entry, the mean square that m misses on the examples
+(the likelihood's optimum in v). It is exact where p(x | y) is normal with a fixed variance, and close at little noise.
+
 Source: Bengio et al., Generalized denoising auto-encoders as generative models, arXiv 1305.6663 (2013).
 """
 
@@ -24,7 +28,44 @@ from jaxtyping import Array, PRNGKeyArray
 
 from symdsm.inference.generate_source import Source
 
-__all__ = ["DaeChain", "WalkBack"]
+__all__ = ["DaeChain", "Reconstruction", "WalkBack", "reconstruction"]
+
+_NODES = 25
+
+
+class Reconstruction(eqx.Module):
+    """x ~ N(fit.denoise(y, level), v(level)); made by `reconstruction`."""
+
+    fit: Any
+    log_variance: Array
+
+    def sample(self, key: PRNGKeyArray, y: Array, level: Array) -> Array:
+        """One draw for each event of y (*batch, *event), at one level."""
+        at = jnp.clip(self.fit.levels.coordinate(level), 0.0, 1.0) * (_NODES - 1)
+        low = jnp.minimum(jnp.floor(at).astype(int), _NODES - 2)
+        share = at - low
+        logs = (1 - share) * self.log_variance[low] + share * self.log_variance[low + 1]
+        mean = self.fit.denoise(y, level)
+        return mean + jnp.exp(logs / 2) * jax.random.normal(key, mean.shape, mean.dtype)
+
+
+def reconstruction(fit, key: PRNGKeyArray, draws: int = 1000) -> Reconstruction:
+    """The sampler of p(x | y) of a fit with `denoise`, its variance measured on `draws` noised examples at each level."""
+    source = Source.of(fit)
+
+    @eqx.filter_jit
+    def missed(source):
+        def at(args):
+            key, u = args
+            rows, noise = jax.random.split(key)
+            x = source.examples(rows, draws)
+            y = source.program.sample(noise, x, **source.params(u))
+            return jnp.log(jnp.mean((x - source.fit.denoise(y, source.level(u))) ** 2, axis=0) + 1e-30)
+
+        u = jnp.linspace(0.0, 1.0, _NODES, dtype=fit.examples.dtype)
+        return jax.lax.map(at, (jax.random.split(key, _NODES), u))
+
+    return Reconstruction(fit, missed(source))
 
 
 def _drawn(posterior, source: Source, key: PRNGKeyArray, y: Array, u: Array | None) -> Array:

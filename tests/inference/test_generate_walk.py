@@ -12,9 +12,10 @@ import sympy.stats as st
 from scipy import stats
 
 import symdsm as sd
+from benchmarks.exact_fit import exact_fit
 from symdsm.errors import SamplingError
 from symdsm.inference.generate import METHODS, methods_of
-from symdsm.inference.generate_walk import DaeChain, WalkBack
+from symdsm.inference.generate_walk import DaeChain, WalkBack, reconstruction
 from symdsm.learning.protocols import PosteriorSampler
 
 
@@ -119,6 +120,21 @@ def test_a_sampler_of_its_own_may_stand_beside_a_fit():
     assert isinstance(fit, PosteriorSampler)
     x = sd.generate(fit, jax.random.key(0), N, DaeChain(steps=20, posterior=fit))
     np.testing.assert_array_equal(x, sd.generate(fit, jax.random.key(0), N, "dae-chain", steps=20))
+
+
+def test_a_reconstruction_with_its_variance_is_the_posterior_of_a_normal():
+    """N(1, 0.5^2) under noise s: p(x | y) = N(1 + (y - 1)/(1 + 4 s^2), 1/(4 + 1/s^2)); the walk keeps N(1, 0.5^2)."""
+    fit = exact_fit([[1.0]], [1.0], 0.5, levels=sd.geometric(0.1, 5.0))
+    sampler = reconstruction(fit, jax.random.key(0), draws=4000)
+    y = jnp.full((N, 1), 2.0)
+    x = sampler.sample(jax.random.key(1), y, jnp.asarray(0.7))
+    mean, variance = 1 + 1 / (1 + 4 * 0.49), 1 / (4 + 1 / 0.49)
+    assert float(x.mean()) == pytest.approx(mean, abs=5 * np.sqrt(variance / N))
+    assert float(x.var()) == pytest.approx(variance, rel=5 * np.sqrt(2 / N) + 0.1)
+    for method in (WalkBack(steps=50, posterior=sampler), DaeChain(steps=30, posterior=sampler)):
+        x = np.asarray(sd.generate(fit, jax.random.key(2), N, method)).ravel()
+        assert x.mean() == pytest.approx(1.0, abs=5 * 0.5 / np.sqrt(N) + 0.01)
+        assert x.std() == pytest.approx(0.5, rel=5 / np.sqrt(2 * N) + 0.03)
 
 
 def test_what_the_sampler_alone_supports():
