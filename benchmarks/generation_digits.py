@@ -20,7 +20,6 @@ import warnings
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.linalg import sqrtm
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -55,9 +54,12 @@ class Features:
 
 
 def frechet(a, b):
-    """|m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2))."""
+    """|m_a - m_b|^2 + tr S_a + tr S_b - 2 tr (S_a^(1/2) S_b S_a^(1/2))^(1/2)."""
     sa, sb = np.cov(a.T), np.cov(b.T)
-    return float(np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(sa + sb - 2 * np.real(sqrtm(sa @ sb))))
+    values, vectors = np.linalg.eigh(sa)
+    root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+    shared = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ sb @ root), 0)).sum()
+    return float(np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(sa) + np.trace(sb) - 2 * shared)
 
 
 def covered(points, by, k=3):

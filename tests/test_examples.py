@@ -45,6 +45,15 @@ SAYS = {
         "latents from the learned prior:   0.7",
         "latents from the learned prior:   0.0",
     ],
+    "09_generate": [
+        "drift sigma*y",
+        "ancestral            [0.5",
+        "not determined by the score",
+        "sampler of p(x | y) for walk-back",
+        "both within 0.25 nats of the exact one: True",
+        "KL of the reverse diffusion's law at most 0.",
+        "down to the error of the energy's constant: True",
+    ],
     "07_score_only": ["a VectorScore for MALA", "curl 0.2", "exact: 1, 0.5"],
 }
 

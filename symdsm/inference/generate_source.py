@@ -21,12 +21,28 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
+from symdsm.errors import DerivationError
 from symdsm.inference.line import Line
 from symdsm.learning.protocols import ProgramLike
 
-__all__ = ["Source"]
+__all__ = ["Source", "diffuses"]
 
 _EXAMPLES = 256
+
+
+def diffuses(fit) -> bool:
+    """Whether noisy values are real numbers, each moved by a diffusion of its own; works in a trace too."""
+    program, support = fit.kernel.compile(), getattr(fit.kernel, "support", None)
+    plain = hasattr(support, "inf") and Line(support).identity and getattr(fit.kernel, "period", None) is None
+    if not plain or not hasattr(program, "reverse") or fit.kernel.event_ndim:
+        return False
+    one = jax.ShapeDtypeStruct((1,), fit.examples.dtype)
+    params = {p.name: one for p in fit.kernel.params}
+    try:
+        jax.eval_shape(lambda y, params: program.reverse(y, y, **params), one, params)
+    except DerivationError:
+        return False
+    return True
 
 
 class Source(eqx.Module):

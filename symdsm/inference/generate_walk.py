@@ -50,7 +50,7 @@ class Reconstruction(eqx.Module):
 
 
 def reconstruction(fit, key: PRNGKeyArray, draws: int = 1000) -> Reconstruction:
-    """The sampler of p(x | y) of a fit with `denoise`, its variance measured on `draws` noised examples at each level."""
+    """p(x | y) of a fit with `denoise`, its variance measured on `draws` noised examples at each level."""
     source = Source.of(fit)
 
     @eqx.filter_jit

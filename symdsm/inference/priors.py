@@ -19,7 +19,8 @@ largest level and move down the trained levels with the steps
     x <- x - h(lam) dU/dx + sqrt(2 h(lam)) n,        h(lam) = eta / E[|d/dy log p(y | x; lam)|^2 / d],
 
 the expectation being the mean squared denoising target at the level: for Gaussian noise h = eta sigma^2. The
-dynamics is not Metropolis-adjusted; its bias is of order eta.
+dynamics is not Metropolis-adjusted; its bias is of order eta. Where the kernel has a diffusion (normal noise and linear
+SDEs) a step of its reverse leads to each level, with two Langevin steps there (Song et al. 2021, arXiv:2011.13456).
 """
 
 import equinox as eqx
@@ -31,11 +32,12 @@ from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import validate_sample
 
 from symdsm.errors import DerivationError, EnergyRequired, ParameterError, ShapeError
+from symdsm.inference.generate_source import diffuses
 from symdsm.inference.supports import constraint_on, one_turn, within_one_turn
 
 __all__ = ["LearnedPrior", "annealed", "noised"]
 
-RUNGS, STEPS, ETA = 40, 20, 0.1
+RUNGS, STEPS, ETA = (40, 260), (20, 2), 0.1  # without and with a diffusion
 MOMENT_DRAWS = 2000
 SLACK = 1e-4  # of the range of the level's coordinate, for rounding
 
@@ -226,10 +228,13 @@ def annealed(fit, key: PRNGKeyArray, shape: tuple[int, ...], level: Array, conte
     levels, ndim = fit.levels, len(fit.event_shape)
     start, move = random.split(key)
     bottom = jnp.asarray(levels.coordinate(level))
-    rungs = levels.at(jnp.linspace(jnp.ones_like(bottom), bottom, RUNGS))
+    moves = diffuses(fit)
+    rungs = levels.at(jnp.linspace(jnp.ones_like(bottom), bottom, RUNGS[moves]))
 
     def rung(x, at):
-        level, key = at
+        before, level, key = at
+        if moves:
+            x = _predicted(fit, random.fold_in(key, 2), x, before, level, given)
         power = jax.vmap(lambda one: _target_power(fit, random.fold_in(key, 1), one))(level.reshape(-1))
         step = (ETA / power).reshape(*level.shape, *[1] * ndim)
 
@@ -237,10 +242,21 @@ def annealed(fit, key: PRNGKeyArray, shape: tuple[int, ...], level: Array, conte
             noise = random.normal(key, x.shape, x.dtype)
             return _in_turn(fit, x + step * fit.score(x, level, *given) + jnp.sqrt(2 * step) * noise), None
 
-        return lax.scan(langevin, x, random.split(key, STEPS))[0], None
+        return lax.scan(langevin, x, random.split(key, STEPS[moves]))[0], None
 
-    x, _ = lax.scan(rung, noised(fit, start, shape, levels.most), (rungs, random.split(move, RUNGS)))
+    above = jnp.concatenate([rungs[:1], rungs[:-1]])
+    x, _ = lax.scan(rung, noised(fit, start, shape, levels.most), (above, rungs, random.split(move, len(rungs))))
     return x
+
+
+def _predicted(fit, key, x, before, level, given):
+    """One step of the reverse diffusion from the level `before` to `level`, by Euler and Maruyama."""
+    program, ndim = fit.kernel.compile(), len(fit.event_shape)
+    here, there = (a.reshape(*a.shape, *[1] * ndim) for a in (before, level))
+    params = _parameters(fit, here)
+    drift = program.reverse(x, fit.score(x, before, *given), **params)
+    spread = program.diffusion(x, **params) * jnp.sqrt(jnp.abs(here - there))
+    return x - (here - there) * drift + spread * random.normal(key, x.shape, x.dtype)
 
 
 def _target_power(fit, key, level):

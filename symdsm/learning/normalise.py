@@ -4,7 +4,10 @@ The dual objective determines E(y, u) up to one constant for all levels. Two ste
 
 **Level.** The true density has E_q[d/du log q] = 0 at every level. Adding a(u) to the energy, the objective's
 optimum in a is closed form, a'(u) = -E_q[dE/du], a least-squares problem in one dimension that training
-solves only with noise; it is solved on noised data at Chebyshev nodes and integrated.
+solves only with noise; it is solved on noised data at Chebyshev nodes and integrated. The kernel's own level score
+t = d/du log p(y | x; u) has mean zero for each x, and where the noise is large -dE/du is close to it: the mean is taken
+of -dE/du - beta t, with the beta(u) that leaves the least variance. Without it the constant of n draws errs by about
+sqrt(2 d/n) for each e-fold of a normal kernel's sigma.
 
 **Anchor.** At the largest level p is smooth, the data are many compared to its detail, and the mixture
 
@@ -51,9 +54,12 @@ def level_balanced(
     def slope(potential, u):
         def one(key, row):
             x, c = row
-            return jax.grad(given(potential, c).energy, argnums=1)(potential.noise.sample(key, x, u), u)
+            y, _, target = potential.noise.dual_target(key, x, u)
+            return jax.grad(given(potential, c).energy, argnums=1)(y, u), target
 
-        return jnp.mean(jax.lax.map(lambda a: one(*a), (keys, rows), batch_size=512))
+        found, known = jax.lax.map(lambda a: one(*a), (keys, rows), batch_size=512)
+        beta = jnp.mean(found * known) / jnp.mean(known**2)
+        return jnp.mean(found) - beta * jnp.mean(known)
 
     u = nodes(_LEVELS)
     slopes = np.asarray([slope(potential, jnp.asarray(t, data.dtype)) for t in u])
