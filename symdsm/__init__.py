@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from symdsm.kernel import load as load
     from symdsm.learning import objectives as objectives
     from symdsm.learning.fit import fit as fit
+    from symdsm.learning.flax_modules import from_flax as from_flax
     from symdsm.learning.identity import check_identity as check_identity
     from symdsm.learning.levels import geometric as geometric
     from symdsm.learning.levels import uniform as uniform
@@ -58,6 +59,7 @@ _HOME = {
     "check_identity": "learning.identity",
     "diagnose": "diagnostics.diagnose",
     "fit": "learning.fit",
+    "from_flax": "learning.flax_modules",
     "fit_from_site": "inference.site",
     "flow_log_prob": "inference.generate_flow",
     "flow_log_prob_estimate": "inference.generate_flow",

@@ -410,8 +410,11 @@ def _from_source(source) -> Kernel:
     return simple[kind](*rest)
 
 
-def load(path):
-    """A fit that `Fit.save` wrote, with its kernel rebuilt from JSON; nothing in the file is executed."""
+def load(path, net=None):
+    """A fit that `Fit.save` wrote, with its kernel rebuilt from JSON; nothing in the file is executed.
+
+    `net` is needed for networks that symdsm does not ship: one built as for training, whose weights are then read.
+    """
     from symdsm.learning.checkpoint import load_fit
 
-    return load_fit(path, Kernel.from_json)
+    return load_fit(path, Kernel.from_json, net)

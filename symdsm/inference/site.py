@@ -26,10 +26,10 @@ from symdsm.errors import ParameterError, ShapeError
 from symdsm.learning import checks
 from symdsm.learning.fit import EXAMPLES, finished, prepared
 from symdsm.learning.fitted import Fit
+from symdsm.learning.history import History
 from symdsm.learning.levels import Levels
 from symdsm.learning.objectives import Objective, objective_named
 from symdsm.learning.potentials import Potential
-from symdsm.learning.training import History
 
 __all__ = ["fit_from_site", "score_matching_site"]
 

@@ -1,6 +1,7 @@
-"""Backbones for vectors: what is inside a network between its input and its output.
+"""Backbones: what is inside a network between its input and its output; here those for events without structure.
 
-A backbone sees one flat event v, the level's coordinate u in [0, 1] and, where there is one, a context c:
+A backbone is made for an event's shape, a number of `heads`, and `contexts` entries of context (0 for none); it maps
+one event v, the level's coordinate u in [0, 1] and the context c, if any, to (heads, *v.shape). Here, v flat:
 
     e = embedding(u) (+ embedding(c)),      h = first(v, c),      h <- block(h, e) ...,      last(silu(h))
 
@@ -16,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-__all__ = ["EMBEDDING", "MLP", "Embedding", "ResidualMLP"]
+__all__ = ["EMBEDDING", "MLP", "Embedding", "Modulated", "ResidualMLP"]
 
 WAVES, EMBEDDING = 6, 64
 
@@ -56,8 +57,8 @@ class Embedding(eqx.Module):
         return e if self.context is None else e + self.context(c)
 
 
-class _Modulated(eqx.Module):
-    """Linear, scaled and shifted by the level, silu, linear."""
+class Modulated(eqx.Module):
+    """h -> Linear, scaled and shifted by e, silu, linear; from `width` numbers to as many."""
 
     inner: eqx.nn.Linear
     film: eqx.nn.Linear
@@ -69,7 +70,8 @@ class _Modulated(eqx.Module):
         self.film = eqx.nn.Linear(EMBEDDING, 2 * width, key=b)
         self.outer = eqx.nn.Linear(width, width, key=c)
 
-    def __call__(self, h, e):
+    def __call__(self, h: Array, e: Array) -> Array:
+        """(width,) from h (width,) and e (EMBEDDING,)."""
         scale, shift = jnp.split(self.film(e), 2)
         return self.outer(jax.nn.silu(self.inner(h) * (1.0 + scale) + shift))
 
@@ -79,7 +81,7 @@ class _Layers(eqx.Module):
 
     embedding: Embedding
     first: eqx.nn.Linear
-    blocks: list[_Modulated]
+    blocks: list[Modulated]
     last: eqx.nn.Linear
 
     def __init__(self, size: int, heads: int, contexts: int, width: int, depth: int, *, key: PRNGKeyArray):
@@ -87,7 +89,7 @@ class _Layers(eqx.Module):
         self.embedding = Embedding(contexts, key=keys[0])
         self.first = eqx.nn.Linear(size + contexts, width, key=keys[1])
         self.last = eqx.nn.Linear(width, heads * size, key=keys[2])
-        self.blocks = [_Modulated(width, key=k) for k in keys[3:]]
+        self.blocks = [Modulated(width, key=k) for k in keys[3:]]
 
     def start(self, v: Array, c: Array | None) -> Array:
         """first(v, c)."""
@@ -95,12 +97,12 @@ class _Layers(eqx.Module):
 
 
 class ResidualMLP(eqx.Module):
-    """h <- h + block(h, e), `depth` times, between two linear maps: one flat event -> `heads` numbers per entry."""
+    """h <- h + block(h, e), `depth` times, between two linear maps."""
 
     layers: _Layers
 
-    def __init__(self, size: int, heads: int, contexts: int, width: int, depth: int, *, key: PRNGKeyArray):
-        self.layers = _Layers(size, heads, contexts, width, depth, key=key)
+    def __init__(self, event: tuple[int, ...], heads: int, contexts: int, width: int, depth: int, *, key: PRNGKeyArray):
+        self.layers = _Layers(math.prod(event), heads, contexts, width, depth, key=key)
 
     def __call__(self, v: Array, u: Array, c: Array | None = None) -> Array:
         """(heads, *v.shape) for one event v, the level's coordinate u and the context c."""
@@ -115,8 +117,8 @@ class MLP(eqx.Module):
 
     layers: _Layers
 
-    def __init__(self, size: int, heads: int, contexts: int, width: int, depth: int, *, key: PRNGKeyArray):
-        self.layers = _Layers(size, heads, contexts, width, depth, key=key)
+    def __init__(self, event: tuple[int, ...], heads: int, contexts: int, width: int, depth: int, *, key: PRNGKeyArray):
+        self.layers = _Layers(math.prod(event), heads, contexts, width, depth, key=key)
 
     def __call__(self, v: Array, u: Array, c: Array | None = None) -> Array:
         """(heads, *v.shape) for one event v, the level's coordinate u and the context c."""

@@ -5,7 +5,7 @@ the scales; run the loop; settle the normaliser (dual fits).
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,12 @@ from symdsm.learning.networks import AbstractEnergy
 from symdsm.learning.noise import Noise
 from symdsm.learning.normalise import anchored, level_balanced
 from symdsm.learning.objectives import Objective, objective_named
-from symdsm.learning.potentials import Potential, potential_of
+from symdsm.learning.potentials import Potential, alike, potential_of
 from symdsm.learning.protocols import KernelLike
 from symdsm.learning.scaling import measure
-from symdsm.learning.training import Settings, train
+from symdsm.learning.sources import Rows, Sampler, Stream, Table, is_stream, reference
+from symdsm.learning.steps import Settings, Steps, mesh_of
+from symdsm.learning.training import train
 from symdsm.learning.weightings import important_levels, weighted, weighting_name
 
 __all__ = ["EXAMPLES", "finished", "fit", "prepared"]
@@ -36,15 +38,46 @@ __all__ = ["EXAMPLES", "finished", "fit", "prepared"]
 EXAMPLES = 1000
 
 
-def _positive(**values):
-    for name, value in values.items():
+def _check_settings(steps, batch_size, learning_rate, clip, validation, patience, devices) -> None:
+    positive = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "clip": clip}
+    for name, value in (positive | ({} if patience is None else {"patience": patience})).items():
         if not value > 0:
             raise ParameterError(given=f"{name}={value}", expected=f"{name} > 0", fix=f"pass a positive {name}")
+    if not 0 <= validation < 1:
+        raise ParameterError(given=f"validation={validation}", expected="a share in [0, 1)", fix="try 0.1")
+    if patience is not None and validation == 0:
+        raise ParameterError(
+            given=f"patience={patience} with validation=0",
+            expected="held-out rows: early stopping looks at their loss",
+            fix="pass validation=0.1, or leave patience out",
+        )
+    if devices is not None and (not len(devices) or batch_size % len(devices)):
+        raise ParameterError(
+            given=f"batch_size={batch_size} and {len(devices)} device(s)",
+            expected="a batch that splits evenly over at least one device",
+            fix=f"pass a multiple of {max(len(devices), 1)} as batch_size",
+        )
+
+
+def _split(data, stream: Stream | None, coordinates, rows: Rows, order: Array, validation: float):
+    """(the source of training rows, the held-out rows)."""
+
+    def chosen(at):
+        return jax.tree.map(lambda a: a[at], rows)
+
+    if not is_stream(data):
+        held_out = round(validation * len(order))
+        return Table(chosen(order[held_out:]), order[held_out:]), chosen(order[:held_out])
+    kept = chosen(order if validation else order[:0])
+    if stream is None:
+        return Sampler(data, coordinates), kept
+    stream.coordinates = coordinates
+    return stream, kept
 
 
 def fit(
     net: eqx.Module,
-    data: ArrayLike,
+    data: ArrayLike | Callable | Iterator,
     kernel: KernelLike,
     *,
     key: PRNGKeyArray,
@@ -63,12 +96,17 @@ def fit(
     ema: float = 0.999,
     clip: float = 1.0,
     validation: float = 0.1,
+    patience: int | None = None,
+    devices: Sequence[jax.Device] | None = None,
     progress: bool = True,
     checkpoint: str | os.PathLike | None = None,
     resume: bool = False,
     unchecked: bool = False,
 ) -> Fit:
-    """Train `net` on `data` (rows, *event) noised by `kernel` over `levels`.
+    """Train `net` on `data` noised by `kernel` over `levels`.
+
+    `data` are rows (rows, *event); or a sampler, a function of (key, n) that returns n rows by JAX; or an iterator of
+    batches of rows, of any size (`symdsm.learning.sources`). The last two may give pairs (rows, contexts).
 
     **Arguments**
 
@@ -86,7 +124,12 @@ def fit(
       happens in coordinates without walls (`symdsm.learning.coordinates`), and the fit speaks of the data as given.
     - `standardise`: train in units of each entry's standard deviation. Levels are in the units of the coordinates:
       of the data as a rule, of their logarithms for positive data, of standard deviations with this option.
-    - `validation`: share of the rows held out to watch the loss; they still serve the normaliser.
+    - `validation`: share of the rows held out to watch the loss; they still serve the normaliser. Of a sampler or
+      an iterator the first 4096 rows are held out, unless `validation` is 0.
+    - `patience`: stop after so many looks at the held-out rows (there are about twenty) without a better one, and
+      return the weights of the best; by default training runs to the end.
+    - `devices`: split each batch over them, `jax.devices()` for all, those of other processes included; each process
+      runs the same call. `batch_size` must be a multiple of their number.
     - `clip`, `ema`: the gradient's largest norm, the decay of the averaged weights that the fit keeps.
     - `checkpoint`, `resume`: a folder for the state of training; a resumed run is the uninterrupted one, bit
       for bit.
@@ -98,12 +141,11 @@ def fit(
     `ParameterError`, `EnergyRequired`, `DerivationError`, and `FitError` (a loss that is not finite, a
     checkpoint of another run). A target of infinite variance gives a warning.
     """
-    _positive(steps=steps, batch_size=batch_size, learning_rate=learning_rate, clip=clip)
-    if not 0 <= validation < 1:
-        raise ParameterError(given=f"validation={validation}", expected="a share in [0, 1)", fix="try 0.1")
+    _check_settings(steps, batch_size, learning_rate, clip, validation, patience, devices)
     keys = jax.random.split(key, 5)
     objective = objective_named(objective)
-    given = checks.check_data(data)
+    rows, context, stream = reference(data, context, keys[2])
+    given = checks.check_data(rows)
     coordinates = coordinates_for(support, standardise, given)
     examples = jnp.asarray(given, dtype=float)
     clean = jax.vmap(coordinates.forward)(examples)
@@ -123,25 +165,32 @@ def fit(
     draws = important_levels(objective, potential, clean, keys[1], seen) if importance else None
     level_name = potential.noise.level_name
 
-    held_out = round(validation * len(clean))
     order = jax.random.permutation(keys[2], len(clean))
     weights = weighting_name(weighting, levels)
     settings = Settings(
-        objective.name, weights, importance, steps, batch_size, learning_rate, weight_decay, ema, clip, validation
+        objective.name,
+        weights,
+        importance,
+        steps,
+        batch_size,
+        learning_rate,
+        weight_decay,
+        ema,
+        clip,
+        validation,
+        patience,
     )
+    source, held_out = _split(data, stream, coordinates, (clean, seen), order, validation)
     potential, history, interrupted = train(
-        potential,
-        objective,
-        (clean[order[held_out:]], None if seen is None else seen[order[held_out:]]),
-        (clean[order[:held_out]], None if seen is None else seen[order[:held_out]]),
+        Steps(potential, objective, settings, draws, mesh_of(devices)),
+        source,
+        held_out,
         keys[3],
-        settings,
         level_at=lambda u: "the one level" if levels is None else f"{level_name}={float(levels.at(u)):.4g}",
         identity=_identity(net, (clean, seen), kernel, key, levels, potential.noise.params, settings),
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
         progress=progress,
-        level_draws=draws,
     )
     return Fit(
         potential=finished(potential, objective, clean, keys[4], seen),
@@ -199,6 +248,8 @@ def _start(net, noise: Noise, data: Array, key: PRNGKeyArray, context: Array | N
     """The untrained potential: scales measured, and for dual energies the tail's own normaliser taken out."""
     scaling = measure(noise, data, key, dual=dual, context=context)
     potential = potential_of(net, noise, scaling, data, key)
+    if net.exchangeable:
+        potential = alike(potential)
     if not dual:
         return potential
     silent = eqx.tree_at(lambda p: p.net, potential, _Silent(net.event_shape))

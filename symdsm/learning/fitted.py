@@ -29,16 +29,18 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from symdsm.errors import DerivationError, EnergyRequired, FitError, ParameterError, ShapeError
 from symdsm.learning import storage
 from symdsm.learning.conditional import log_normaliser
 from symdsm.learning.coordinates import Coordinates, Real
+from symdsm.learning.history import History, figure
 from symdsm.learning.levels import Levels
 from symdsm.learning.potentials import DenoiserPotential, EnergyPotential, Potential, given, posterior_mean
 from symdsm.learning.protocols import DenoisingProgram, KernelLike
-from symdsm.learning.training import History
+from symdsm.learning.steps import BINS
 
 __all__ = ["Fit"]
 
@@ -209,6 +211,12 @@ class Fit(eqx.Module):
                 fix="pass contexts as in training",
             )
         return c, c.shape[: c.ndim - len(shape)]
+
+    def plot(self):
+        """A Matplotlib figure: the losses of training, and by level at its end."""
+        middles = (np.arange(BINS) + 0.5) / BINS
+        levels = None if self.levels is None else np.asarray(self.levels.at(middles))
+        return figure(self.history, levels, self.potential.noise.level_name)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write JSON and arrays to the folder `path`, for `sd.load`. `FitError` if the disk refuses."""

@@ -28,6 +28,8 @@ from jaxtyping import Array, PRNGKeyArray
 
 from symdsm.errors import ParameterError
 from symdsm.learning.backbones import MLP, ResidualMLP
+from symdsm.learning.convolutions import UNet
+from symdsm.learning.sets import DeepSet
 
 __all__ = [
     "MLP",
@@ -45,11 +47,13 @@ __all__ = [
 class AbstractEnergy(eqx.Module):
     """A network that returns a scalar energy. To implement one: a field `event_shape` and `__call__`.
 
-    With a field `context_shape` other than None the third argument is the context, else the call has two.
+    With a field `context_shape` other than None the third argument is the context, else the call has two. With
+    `exchangeable` True members along the first axis of the event have no order, and get the same scales.
     """
 
     event_shape: eqx.AbstractVar[tuple[int, ...]]
     context_shape: ClassVar[tuple[int, ...] | None] = None
+    exchangeable: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
@@ -59,11 +63,13 @@ class AbstractEnergy(eqx.Module):
 class AbstractScore(eqx.Module):
     """A network that returns a score. To implement one: a field `event_shape` and `__call__`.
 
-    With a field `context_shape` other than None the third argument is the context, else the call has two.
+    With a field `context_shape` other than None the third argument is the context, else the call has two. With
+    `exchangeable` True members along the first axis of the event have no order, and get the same scales.
     """
 
     event_shape: eqx.AbstractVar[tuple[int, ...]]
     context_shape: ClassVar[tuple[int, ...] | None] = None
+    exchangeable: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
@@ -73,11 +79,13 @@ class AbstractScore(eqx.Module):
 class AbstractDenoiser(eqx.Module):
     """A network that returns E[x | y]. To implement one: a field `event_shape` and `__call__`.
 
-    With a field `context_shape` other than None the third argument is the context, else the call has two.
+    With a field `context_shape` other than None the third argument is the context, else the call has two. With
+    `exchangeable` True members along the first axis of the event have no order, and get the same scales.
     """
 
     event_shape: eqx.AbstractVar[tuple[int, ...]]
     context_shape: ClassVar[tuple[int, ...] | None] = None
+    exchangeable: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
@@ -102,11 +110,10 @@ class Architecture(NamedTuple):
                 fix="leave it out, or pass an Equinox module of your own as the network",
             )
         contexts = 0 if self.context_shape is None else math.prod(self.context_shape)
-        size = math.prod(self.event_shape)
-        return _BACKBONES[self.backbone](size, heads, contexts, self.width, self.depth, key=key)
+        return _BACKBONES[self.backbone](self.event_shape, heads, contexts, self.width, self.depth, key=key)
 
 
-_BACKBONES = {"residual": ResidualMLP, "mlp": MLP}
+_BACKBONES = {"residual": ResidualMLP, "mlp": MLP, "unet": UNet, "set": DeepSet}
 
 
 def _shape(shape) -> tuple[int, ...] | None:
@@ -116,15 +123,26 @@ def _shape(shape) -> tuple[int, ...] | None:
 class Energy(AbstractEnergy):
     """<v, F(v, u)> - |G(v, u)|^2 / 2; the default network, and the one that Metropolis samplers need.
 
-    **Arguments**: `event_shape`, the shape of one noisy event; `key`; `width` and `depth` of the `backbone`
-    ("residual" or "mlp"); `context_shape` for a density given a context. Raises `ParameterError` for an unknown
-    backbone.
+    **Arguments**: `event_shape`, the shape of one noisy event; `key`; `context_shape` for a density given a context;
+    and the `backbone` with its `width` and `depth`:
+
+    - "residual", "mlp": layers of `width` (`symdsm.learning.backbones`);
+    - "unet": images (H, W) or (H, W, C), `width` channels at full size, sides halved `depth` times at most
+      (`symdsm.learning.convolutions`);
+    - "set": events (members, *features) without order (`symdsm.learning.sets`).
+
+    Raises `ParameterError` for an unknown backbone, `ShapeError` for an event that it cannot take.
     """
 
     event_shape: tuple[int, ...] = eqx.field(static=True)
     context_shape: tuple[int, ...] | None = eqx.field(static=True)
     architecture: Architecture = eqx.field(static=True)
     backbone: eqx.Module
+
+    @property
+    def exchangeable(self) -> bool:
+        """Whether members along the first axis have no order."""
+        return self.architecture.backbone == "set"
 
     def __init__(
         self,
@@ -153,6 +171,11 @@ class Score(AbstractScore):
     context_shape: tuple[int, ...] | None = eqx.field(static=True)
     architecture: Architecture = eqx.field(static=True)
     backbone: eqx.Module
+
+    @property
+    def exchangeable(self) -> bool:
+        """Whether members along the first axis have no order."""
+        return self.architecture.backbone == "set"
 
     def __init__(
         self,
@@ -183,6 +206,11 @@ class Denoiser(AbstractDenoiser):
     context_shape: tuple[int, ...] | None = eqx.field(static=True)
     architecture: Architecture = eqx.field(static=True)
     backbone: eqx.Module
+
+    @property
+    def exchangeable(self) -> bool:
+        """Whether members along the first axis have no order."""
+        return self.architecture.backbone == "set"
 
     def __init__(
         self,

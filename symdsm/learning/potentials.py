@@ -24,7 +24,7 @@ from jaxtyping import Array, PRNGKeyArray
 from symdsm.learning.curves import Curve
 from symdsm.learning.networks import AbstractDenoiser, AbstractEnergy, AbstractScore
 from symdsm.learning.noise import Noise
-from symdsm.learning.scaling import Scaling, linear_estimate
+from symdsm.learning.scaling import Scaling, linear_estimate, pooled
 
 __all__ = [
     "DenoiserPotential",
@@ -32,6 +32,7 @@ __all__ = [
     "Given",
     "Potential",
     "ScorePotential",
+    "alike",
     "given",
     "posterior_mean",
     "potential_of",
@@ -118,6 +119,16 @@ def given(potential: Potential, context: Array | None) -> Potential:
         return potential
     seen = (context - potential.scaling.context_centre) / potential.scaling.context_scale
     return eqx.tree_at(lambda p: p.net, potential, Given(potential.net, seen))
+
+
+def alike(potential: Potential) -> Potential:
+    """The potential with the same scales for all members of an exchangeable event."""
+    members = potential.net.event_shape[0]
+    scales = [pooled(potential.scaling, members)]
+    if isinstance(potential, DenoiserPotential):
+        scales += [pooled(curve, members) for curve in (potential.skip, potential.log_residue)]
+        return eqx.tree_at(lambda p: (p.scaling, p.skip, p.log_residue), potential, tuple(scales))
+    return eqx.tree_at(lambda p: p.scaling, potential, scales[0])
 
 
 def posterior_mean(noise: Noise, score: Array, y: Array, start: Array, u: Array) -> Array:

@@ -21,6 +21,8 @@ sigma^2): exactly the skip and output scales of that paper. Elementwise kernels 
 ones one per event.
 """
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -30,7 +32,7 @@ from jaxtyping import Array, PRNGKeyArray
 from symdsm.learning.curves import Curve, nodes
 from symdsm.learning.noise import Noise
 
-__all__ = ["Scaling", "linear_estimate", "measure"]
+__all__ = ["Scaling", "linear_estimate", "measure", "pooled"]
 
 _LEVELS, _DRAWS, _DEGREE = 24, 2048, 8
 
@@ -128,6 +130,29 @@ def measure(noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool, context
         context_centre=None if context is None else jnp.mean(context, 0),
         context_scale=None if context is None else jnp.where(jnp.ptp(context, 0) > 0, jnp.std(context, 0), 1.0),
     )
+
+
+def pooled(tree: Any, members: int) -> Any:
+    """Scales of an exchangeable event: what differs between the members of the first axis becomes their mean.
+
+    For the logarithm of a scale that is the geometric mean; the box keeps its furthest ends.
+    """
+
+    def is_curve(a):
+        return isinstance(a, Curve)
+
+    def same(a):
+        values = a.coefficients if is_curve(a) else jnp.zeros(())
+        if values.ndim < 2 or values.shape[1] != members:
+            return a
+        return Curve(jnp.broadcast_to(jnp.mean(values, 1, keepdims=True), values.shape))
+
+    shared = jax.tree.map(same, tree, is_leaf=is_curve)
+    if not isinstance(tree, Scaling):
+        return shared
+    ends = jnp.mean(tree.centre, 0), jnp.min(tree.low, 0), jnp.max(tree.high, 0)
+    ends = tuple(jnp.broadcast_to(end, tree.centre.shape) for end in ends)
+    return eqx.tree_at(lambda s: (s.centre, s.low, s.high), shared, ends)
 
 
 def linear_estimate(noise: Noise, data: Array, key: PRNGKeyArray) -> tuple[Curve, Curve]:

@@ -15,13 +15,13 @@ from symdsm.errors import FitError
 from symdsm.learning import arrays as files
 from symdsm.learning import coordinates
 from symdsm.learning.curves import Curve
+from symdsm.learning.history import History
 from symdsm.learning.levels import Levels
 from symdsm.learning.networks import Denoiser, Energy, Score
 from symdsm.learning.noise import Noise
 from symdsm.learning.potentials import DenoiserPotential, EnergyPotential, Potential, ScorePotential
 from symdsm.learning.protocols import KernelLike
 from symdsm.learning.scaling import Scaling
-from symdsm.learning.training import History
 
 __all__ = ["load", "save"]
 

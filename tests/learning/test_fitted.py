@@ -9,12 +9,12 @@ import symdsm as sd
 from symdsm.errors import DerivationError
 from symdsm.learning.curves import Curve
 from symdsm.learning.fitted import Fit
+from symdsm.learning.history import History
 from symdsm.learning.levels import geometric
 from symdsm.learning.networks import Score
 from symdsm.learning.noise import Noise
 from symdsm.learning.potentials import ScorePotential
 from symdsm.learning.scaling import Scaling
-from symdsm.learning.training import History
 
 SHAPE, RATE = 3.0, 2.0  # 1/x ~ Gamma(SHAPE, rate RATE)
 
