@@ -9,7 +9,8 @@ that has settled where the energy was never trained gives other values, however 
 
 Each draw gets the two-sided tail probability of its t under that law, and each chain the median of these. For draws
 that follow the law the median is about 1/2. A posterior is not the prior, so some shift is to be expected; a median
-below 0.01 says that half of the chain lies in the outermost hundredth.
+below 0.01 says that half of the chain lies in the outermost hundredth. For data trained in other coordinates
+(`sd.fit(..., support=...)`) y, q and the score are those of the coordinates.
 """
 
 from typing import NamedTuple
@@ -47,14 +48,15 @@ def typicality(fit, draws: ArrayLike, level: ArrayLike | None = None, *, key: PR
     level = fit.levels.least if level is None else level
     parameters = {**fit.params, fit.kernel.level.name: level}
     key = jax.random.key(0) if key is None else key
-    noised, target = fit.kernel.compile().target(key, fit.examples, **parameters)
+    inner = fit.latent
+    noised, target = fit.kernel.compile().target(key, inner.examples, **parameters)
     square = jnp.mean(target**2)
 
-    def t(y):
-        score = fit.score(y, level)
-        return np.asarray(jnp.mean(score.reshape(*y.shape[: y.ndim - len(fit.event_shape)], -1) ** 2, -1) / square)
+    def t(z):
+        score = inner.score(z, level)
+        return np.asarray(jnp.mean(score.reshape(*z.shape[: z.ndim - len(inner.event_shape)], -1) ** 2, -1) / square)
 
-    null, seen = t(noised), t(draws)
+    null, seen = t(noised), t(jax.vmap(jax.vmap(fit.coordinates.forward))(draws))
     rank = np.searchsorted(np.sort(null), np.nan_to_num(seen, nan=np.inf)) / len(null)
     tail = 2 * np.minimum(rank, 1 - rank)
     return Typicality(seen, null, np.median(tail, axis=1))

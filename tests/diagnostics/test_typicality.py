@@ -1,5 +1,7 @@
 """Typicality against the chi-squared law that a Gaussian has."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ from scipy import stats
 
 from symdsm.diagnostics.typicality import typicality
 from symdsm.errors import ShapeError
+from symdsm.learning.coordinates import Bounded
 from tests.inference.conftest import mixture
 
 LEVEL, SD = 0.5, 0.7
@@ -44,3 +47,9 @@ def test_a_draw_that_is_not_a_number_is_atypical(fit):
 def test_draws_of_another_shape(fit):
     with pytest.raises(ShapeError, match="pass the fit"):
         typicality(fit, jnp.zeros((2, 5, 7)))
+
+
+def test_in_other_coordinates_it_is_the_same(fit):
+    positive = dataclasses.replace(fit, coordinates=Bounded(0.0, np.inf))
+    z = draws(1.0)
+    np.testing.assert_allclose(typicality(positive, jnp.exp(z)).draws, typicality(fit, z).draws, rtol=1e-3)
