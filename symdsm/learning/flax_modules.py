@@ -86,4 +86,5 @@ def from_flax(
             fix='write sd.from_flax(module, event_shape, kind="score"), say',
         )
     shape = None if context_shape is None else tuple(context_shape)
-    return _KINDS[kind](_Parts(*nnx.split(module)), tuple(event_shape), shape)
+    parts = _Parts(*nnx.split(module))
+    return _KINDS[kind](module=parts, event_shape=tuple(event_shape), context_shape=shape)

@@ -20,7 +20,7 @@ has (Salimans & Ho, Should EBMs model the energy or the score?, 2021; Du et al.,
 
 import math
 from abc import abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -52,8 +52,8 @@ class AbstractEnergy(eqx.Module):
     """
 
     event_shape: eqx.AbstractVar[tuple[int, ...]]
-    context_shape: ClassVar[tuple[int, ...] | None] = None
-    exchangeable: ClassVar[bool] = False
+    context_shape = None
+    exchangeable = False
 
     @abstractmethod
     def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
@@ -68,8 +68,8 @@ class AbstractScore(eqx.Module):
     """
 
     event_shape: eqx.AbstractVar[tuple[int, ...]]
-    context_shape: ClassVar[tuple[int, ...] | None] = None
-    exchangeable: ClassVar[bool] = False
+    context_shape = None
+    exchangeable = False
 
     @abstractmethod
     def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
@@ -84,8 +84,8 @@ class AbstractDenoiser(eqx.Module):
     """
 
     event_shape: eqx.AbstractVar[tuple[int, ...]]
-    context_shape: ClassVar[tuple[int, ...] | None] = None
-    exchangeable: ClassVar[bool] = False
+    context_shape = None
+    exchangeable = False
 
     @abstractmethod
     def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
