@@ -8,6 +8,7 @@ With V the flow in z (inference/generate_source.py), dz/du = V(z, u) carries q a
 Only the score enters, so for a fitted energy this is a second density, independent of the constants of the first:
 where the two disagree, the energy's gradients in y and in the level contradict each other. At u = 1 the density is that
 of the examples seen through the kernel, log mean_i p(y | x_i; lam(1)), known because the noise there hides all detail.
+Given a context it is the same law, of all contexts together, which asks for noise that hides the context, too.
 
 The divergence is the trace of the Jacobian, column by column, d Jacobian-vector products; or its unbiased estimate
 mean_k e_k' J e_k with signs e_k fixed along the path (Hutchinson 1990; Grathwohl et al. 2019), whose spread over k
