@@ -24,3 +24,10 @@ def test_the_run(tmp_path):
         assert np.abs(error).max() < 4 * np.sqrt(0.5 / draws)
         assert (tmp_path / "wind" / f"{name}.py").exists()
     assert (tmp_path / "wind" / "prior_predictive.png").stat().st_size > 10_000
+    # The learned prior gains nothing on the flat one here: four directions say enough. Both beat the last one seen.
+    for site in ("turn", "log_kappa"):
+        (mean, spread), (found, found_spread) = record[f"{site}_exact"], record[f"{site}_found"]
+        assert abs(found - mean) < 0.3 * spread
+        assert found_spread == pytest.approx(spread, rel=0.15)
+        assert record[f"{site}_r_hat"] < 1.05
+    assert record["missed_learned"] < record["missed_last_seen"] == pytest.approx(0.406, abs=1e-3)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial, singledispatch
 from pathlib import Path
 
+import jax
 import mpmath
 import sympy as sp
 
@@ -68,7 +69,8 @@ _source.register(JointDeclaration)(joint_source)
 def build_program(declaration, digest: str, check: Callable[[], Regularity] | None = None) -> Program:
     """Generate, load and verify the program of a kernel; `check` is its regularity check, made when it is needed."""
     program = unverified_program(declaration, digest, check)
-    verify(declaration, program)
+    with jax.ensure_compile_time_eval():  # a program may be met first while something else is traced
+        verify(declaration, program)
     return program
 
 

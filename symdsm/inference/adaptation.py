@@ -1,8 +1,9 @@
 r"""Warm-up of a Langevin kernel: its step size by dual averaging, its mass by draws and gradients.
 
 The windows are those of Stan and NumPyro: a start without a mass, windows that double, an end for the step size
-alone. When a window closes, its draws z and their gradients g = grad U(z) give the inverse mass matrix S as the
-positive definite solution of
+alone, which is longer here, because one Langevin step says less about a step size than a trajectory. When a window
+closes, its draws z and their gradients g = grad U(z) give the inverse mass matrix S as the positive definite solution
+of
 
     S cov(g) S = cov(z),        the geometric mean of cov(z) and cov(g)^{-1},
 
@@ -12,7 +13,7 @@ sd(z) / sd(g)). On a normal target with precision P the gradient is P (z - mu), 
 P^{-1} whatever cov(z) is, once it has full rank. That matters here: a Langevin chain needs its mass in order to mix,
 so the covariance of draws alone would have to be known before it can be seen.
 
-With z = a M^{1/2} .., a the diagonal solution, the dense one is a M a with M cov(a g) M = cov(z / a), by a Cholesky
+With a^2 the diagonal solution, the dense one is a M a with M cov(a g) M = cov(z / a), by a Cholesky
 factor L of the right side and the eigenvectors Q and values mu of L' cov(a g) L: M = L Q mu^{-1/2} Q' L'. A window
 of fewer than `FULL` draws per coordinate keeps to the diagonal.
 """
@@ -27,6 +28,7 @@ from numpyro.infer.hmc_util import build_adaptation_schedule, dual_averaging
 
 __all__ = ["Adaptation", "Adapter"]
 
+LAST = 0.15  # of warm-up, on top of NumPyro's 50 steps
 FULL = 4
 FLOOR = 1e-6  # of the eigenvalues of a correlation matrix, for rounding
 _start_steps, _next_step = dual_averaging()
@@ -56,7 +58,7 @@ class Adapter:
     def __init__(self, num_warmup: int, step_size: bool, mass: bool, dense: bool, target: float):
         self.num_warmup, self.dense, self.target = num_warmup, dense, target
         self.step_size, self.mass = step_size, mass
-        windows = build_adaptation_schedule(num_warmup)[1:-1] if mass else []
+        windows = build_adaptation_schedule(num_warmup - int(LAST * num_warmup))[1:-1] if mass else []
         steps = np.arange(max(num_warmup, 1))
         self.collects = sum(((steps >= w.start) & (steps <= w.end) for w in windows), np.zeros(steps.size, bool))
         self.closes = np.isin(steps, [w.end for w in windows])

@@ -54,9 +54,11 @@ class ULA(Langevin):
     ):
         super().__init__(model, potential_fn, step_size, (False, False), False, 0.574, init_strategy)
 
-    def step(self, key: PRNGKeyArray, at: Point, velocity: None, h: Array, scale: Array, evaluate: Callable) -> Step:
+    def step(
+        self, keys: list[PRNGKeyArray], at: Point, velocity: None, h: Array, scale: Array, evaluate: Callable
+    ) -> Step:
         """x - h grad U(x) + sqrt(2 h) n."""
-        _, new = _propose(key, at, h, scale, evaluate)
+        _, new = _propose(keys[0], at, h, scale, evaluate)
         return Step(*stay_finite(new, at, velocity, velocity))
 
 
@@ -69,6 +71,8 @@ class MALA(Langevin):
     Raises EnergyRequired for a score without an energy, ParameterError for a step that is not positive, ValueError
     without exactly one of model and potential_fn.
     """
+
+    keys = 2
 
     def __init__(
         self,
@@ -85,9 +89,11 @@ class MALA(Langevin):
         adapt = adapt_step_size, adapt_mass_matrix
         super().__init__(model, potential_fn, step_size, adapt, dense_mass, target_accept_prob, init_strategy)
 
-    def step(self, key: PRNGKeyArray, at: Point, velocity: None, h: Array, scale: Array, evaluate: Callable) -> Step:
+    def step(
+        self, keys: list[PRNGKeyArray], at: Point, velocity: None, h: Array, scale: Array, evaluate: Callable
+    ) -> Step:
         """Propose, and accept with probability min(1, a)."""
-        noise, uniform = random.split(key)
+        noise, uniform = keys
         d, new = _propose(noise, at, h, scale, evaluate)
         forward = d + h * whiten(scale, at.grad)
         backward = -d + h * whiten(scale, new.grad)

@@ -87,6 +87,7 @@ class Langevin(MCMCKernel):
     sample_field = "z"
     default_fields = ("z", "diverging")
     adjusted = True
+    keys = 1
 
     def __init__(self, model, potential_fn, step_size, adapt, dense_mass, target_accept_prob, init_strategy):
         if (model is None) == (potential_fn is None):
@@ -109,8 +110,9 @@ class Langevin(MCMCKernel):
         return self._model
 
     @abstractmethod
-    def step(self, key: PRNGKeyArray, at: Point, velocity, h: Array, scale: Array, evaluate: Callable) -> Step:
-        """One transition from `at` with step size h; `evaluate` maps a flat position to its Point."""
+    def step(self, keys: list[PRNGKeyArray], at: Point, velocity, h: Array, scale: Array, evaluate: Callable) -> Step:
+        """One transition from `at` with step size h and as many `keys` as the class asks for; `evaluate` maps a flat
+        position to its Point."""
 
     def start_velocity(self, key: PRNGKeyArray, z: Array) -> Array | None:
         """The velocity with which a chain begins."""
@@ -190,12 +192,12 @@ class Langevin(MCMCKernel):
     def _one(self, state: LangevinState, args, kwargs, axis: str | None = None) -> LangevinState:
         # All chains are at the same step. Told so, vmap keeps the branches of warm-up instead of taking both.
         i = state.i if axis is None else lax.pmax(state.i, axis)
-        rng_key, key = random.split(state.rng_key)
+        rng_key, *keys = random.split(state.rng_key, 1 + self.keys)
         flat, unravel = ravel_pytree(state.z)
         at = Point(flat, state.potential_energy, ravel_pytree(state.z_grad)[0])
         adapted = state.adapt_state
         evaluate = self._evaluate(self._potential(args, kwargs), unravel)
-        new = self.step(key, at, state.velocity, adapted.step_size, adapted.mass_matrix_sqrt_inv, evaluate)
+        new = self.step(keys, at, state.velocity, adapted.step_size, adapted.mass_matrix_sqrt_inv, evaluate)
         warming = i < self._num_warmup
         if self._num_warmup and (self._adapt_step_size or self._adapt_mass_matrix):
             update = partial(self._adapter.update, i, new.accept, new.point.z, new.point.grad)

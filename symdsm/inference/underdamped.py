@@ -43,6 +43,8 @@ class UnderdampedLangevin(Langevin):
     model and potential_fn.
     """
 
+    keys = 3
+
     def __init__(
         self,
         model: Callable | None = None,
@@ -70,9 +72,11 @@ class UnderdampedLangevin(Langevin):
         """v ~ N(0, I)."""
         return random.normal(key, z.shape, z.dtype)
 
-    def step(self, key: PRNGKeyArray, at: Point, velocity: Array, h: Array, scale: Array, evaluate: Callable) -> Step:
+    def step(
+        self, keys: list[PRNGKeyArray], at: Point, velocity: Array, h: Array, scale: Array, evaluate: Callable
+    ) -> Step:
         """One path of `num_steps` BAOAB steps."""
-        fresh, uniform, noise = random.split(key, 3)
+        fresh, uniform, noise = keys
         start = self.start_velocity(fresh, at.z) if self.adjusted else velocity
         c = jnp.exp(-self._friction * h)
 

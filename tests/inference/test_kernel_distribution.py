@@ -201,6 +201,12 @@ def test_in_a_plate_of_a_program():
     np.testing.assert_allclose(joint, dist.Gamma(4.0, 4.0 / (scale * RATE)).log_prob(y).sum() - scale, rtol=1e-9)
 
 
+def test_a_kernel_may_be_compiled_while_a_program_is_traced():
+    fresh = family("gaussian").subs({"sigma": 1.25})
+    slope = jax.jit(jax.grad(lambda x: fresh.distribution(x).log_prob(0.5)))(1.0)
+    np.testing.assert_allclose(slope, -0.5 / 1.25**2, rtol=1e-9)
+
+
 def test_an_angle_is_one_turn_when_latent_and_any_when_observed():
     d = family("von_mises").distribution(3.0, kappa=2.0)
     assert d.support is dist.constraints.circular

@@ -124,17 +124,15 @@ def test_unfolded_funnel(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXACT)
 def test_banana(name):
-    """z0 ~ N(0, 1), z1 | z0 ~ N(z0^2, 1/4): E z1 = 1, var z1 = 2 + 1/4."""
+    """z0 ~ N(0, 1), z1 | z0 ~ N(z0^2 / 2, 1): E z1 = 1/2, var z1 = 3/2."""
 
     def potential(z):
-        return z[0] ** 2 / 2 + 2 * (z[1] - z[0] ** 2) ** 2
+        return z[0] ** 2 / 2 + (z[1] - z[0] ** 2 / 2) ** 2 / 2
 
-    mcmc = run(
-        KERNELS[name](potential_fn=potential), start=jnp.zeros((8, 2)), chains=8, method="vectorized", draws=8000
-    )
+    mcmc = run(KERNELS[name](potential_fn=potential), start=jnp.zeros((8, 2)), chains=8, method="vectorized")
     draws = mcmc.get_samples(group_by_chain=True)
     assert_moments(draws[..., 0], 0.0, 1.0)
-    assert_moments(draws[..., 1], 1.0, 2.25)
+    assert_moments(draws[..., 1], 0.5, 1.5)
 
 
 EFFECT = np.array([28.0, 8, -3, 7, -1, 1, 18, 12])
