@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from symdsm.kernel import Kernel as Kernel
     from symdsm.kernel import load as load
     from symdsm.learning import objectives as objectives
+    from symdsm.learning.autoencoding import Autoencoder as Autoencoder
     from symdsm.learning.fit import fit as fit
     from symdsm.learning.flax_modules import from_flax as from_flax
     from symdsm.learning.identity import check_identity as check_identity
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Autoencoder": "learning.autoencoding",
     "Denoiser": "learning.networks",
     "Diagnosis": "diagnostics.diagnose",
     "Energy": "learning.networks",

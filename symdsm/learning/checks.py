@@ -177,6 +177,12 @@ def check_pair(net, objective: Objective, kernel: KernelLike) -> None:
             expected="an energy: dual matches the level derivative of one scalar; dsm takes any",
             fix='use sd.Energy(event_shape, key=key), or objective="dsm"',
         )
+    if objective.reconstructs and not isinstance(net, AbstractDenoiser):
+        raise FitError(
+            given=f"objective={objective.name!r} with a {type(net).__name__}",
+            expected="a denoiser: it trains the reconstruction of the clean event",
+            fix='use sd.Denoiser(event_shape, key=key) or sd.Autoencoder, or objective="dsm" for this network',
+        )
     if objective.needs_energy and kernel.level is None:
         raise DerivationError(
             given='objective="dual" for a kernel without a level',
@@ -248,13 +254,13 @@ def check_support(noise: Noise, data: Array, key: PRNGKeyArray) -> None:
             )
 
 
-def check_denoiser(net, affine: bool) -> None:
-    """That a denoiser's score is the kernel's score at its estimate; or `DerivationError`."""
-    if isinstance(net, AbstractDenoiser) and not affine:
+def check_denoiser(net, affine: bool, objective: Objective) -> None:
+    """That a denoiser's score is the kernel's score at its estimate, or is not trained; or `DerivationError`."""
+    if isinstance(net, AbstractDenoiser) and not affine and not objective.reconstructs:
         raise DerivationError(
             given=f"a {type(net).__name__} for a kernel whose score is not affine in the clean variable",
             expected="Gaussian-type noise, for which E[x | y] gives the score",
-            fix="use sd.Energy or sd.Score",
+            fix='use sd.Energy or sd.Score, or objective="dae", which reconstructs without a score',
         )
 
 

@@ -18,8 +18,10 @@ from jaxtyping import Array, ArrayLike, PRNGKeyArray
 from symdsm.errors import ParameterError
 from symdsm.learning import arrays as files
 from symdsm.learning import checks
+from symdsm.learning.autoencoding import aims_at_mean
 from symdsm.learning.coordinates import coordinates_for
 from symdsm.learning.fitted import Fit
+from symdsm.learning.implicit import check_by_parts
 from symdsm.learning.levels import Levels
 from symdsm.learning.networks import AbstractEnergy
 from symdsm.learning.noise import Noise
@@ -111,8 +113,14 @@ def fit(
     **Arguments**
 
     - `net`: `sd.Energy`, `sd.Score` or `sd.Denoiser`, or a subclass of their abstract types.
-    - `objective`: "dual" (energies; gradient and level derivative), "dsm" (gradient alone) or "controlled" (dsm with
-      a control variate, for small noise); `sd.objectives` makes others, such as `sd.objectives.esm(score)`.
+    - `objective`, by name or from `sd.objectives`:
+      "dual" matches gradient and level derivative of an energy; "dsm" the gradient alone, of any network;
+      "controlled" is dsm with a control variate, for small noise, where E[score | x] is known;
+      "ism" and "sliced" need draws of the noise only, and Hyvarinen's boundary condition; `sd.objectives.ism(probes=1)`
+      estimates the trace, `sd.objectives.sliced(projections=4)` takes more directions;
+      "dae" reconstructs the clean event with a denoiser (`sd.Denoiser`, `sd.Autoencoder`), by
+      `sd.objectives.dae(likelihood)` in any law;
+      `sd.objectives.esm(score)` is given the true score, for tests and teaching.
     - `weighting`: of the levels; "fisher" (1 over the kernel's Fisher information averaged over the data),
       "likelihood" (g(t)^2, kernels from an SDE), "uniform", or a function of the level. The loss is divided by the
       weights' sum at a network that predicts nothing.
@@ -229,9 +237,12 @@ def prepared(
     half = jnp.asarray(0.5, clean.dtype)
     checks.check_event(net, jax.eval_shape(noise.sample, keys[0], clean[0], half).shape)
     checks.check_support(noise, clean, keys[0])
-    affine = checks.affine_in_clean(noise, clean, keys[0])
-    checks.check_denoiser(net, affine)
-    return _start(net, noise, clean, keys[1], context, dual=objective.needs_energy), affine
+    affine = checks.affine_in_clean(noise, clean, keys[0]) and aims_at_mean(objective, clean)
+    checks.check_denoiser(net, affine, objective)
+    potential = _start(net, noise, clean, keys[1], context, dual=objective.needs_energy)
+    if objective.by_parts and not unchecked:
+        check_by_parts(objective, potential, clean, keys[0], context)
+    return potential, affine
 
 
 def finished(

@@ -123,7 +123,13 @@ class Fit(eqx.Module):
         return self._batched(_energy, x, level, context)
 
     def score(self, x: ArrayLike, level: ArrayLike | None = None, context: ArrayLike | None = None) -> Array:
-        """grad log q(x; level), of x's shape."""
+        """grad log q(x; level), of x's shape. `DerivationError` for a reconstruction from which none follows."""
+        if isinstance(self.potential, DenoiserPotential) and not self.affine:
+            raise DerivationError(
+                given="a reconstruction that is no posterior mean, or of a kernel whose score is not affine in x",
+                expected="a network that has a score: sd.Energy or sd.Score, or a denoiser for Gaussian-type noise",
+                fix="use fit.denoise, or train a score",
+            )
         return self._batched(_score, x, level, context)
 
     def log_prob(self, x: ArrayLike, level: ArrayLike | None = None, context: ArrayLike | None = None) -> Array:
@@ -147,6 +153,8 @@ class Fit(eqx.Module):
 
     def denoise(self, x: ArrayLike, level: ArrayLike | None = None, context: ArrayLike | None = None) -> Array:
         """The clean event for a noisy x; E[clean | x] for Gaussian noise and wherever `kernel.identified` is clean.
+
+        A denoiser gives its reconstruction.
 
         `DerivationError`, which names what the score does identify, for a kernel without a denoiser.
         """

@@ -30,8 +30,8 @@ class Objective:
     - `needs_energy`: the loss takes the level derivative of an energy (dual).
     - `needs_mean`: it uses E[grad log p(y | x) | x] (controlled).
     - `by_parts`: it rests on integration by parts in y (implicit objectives), so on Hyvarinen's boundary condition.
-    - `reconstructs`: it trains the clean event, of which a score follows for some kernels only (autoencoders).
-    - `of_mean`: what it reconstructs is E[x | y].
+    - `reconstructs`: it trains a denoiser's reconstruction itself, from which a score follows for some kernels only.
+    - `likelihood`: log r(x | m), the law that it reconstructs by; None for a normal one.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Objective:
     needs_mean: bool = False
     by_parts: bool = False
     reconstructs: bool = False
-    of_mean: bool = True
+    likelihood: Callable[[Array, Array], Array] | None = None
 
     def __call__(self, potential: Potential, key: PRNGKeyArray, x: Array, u: Array) -> Array:
         """The loss of one clean event x at the level coordinate u; scalar."""

@@ -10,6 +10,8 @@ which nobody knows (Vincent 2011 for the gradient; Guth, Kadkhodaie & Simoncelli
     dsm     1/2 ||s(y, u) - grad log p(y | x; u)||^2 / I_y(u)
     dual    dsm + 1/2 (-dE/du (y, u) - d/du log p(y | x; u))^2 / I_u(u)
     esm     1/2 ||s(y, u) - grad log q(y; u)||^2 / I_y(u)             the true score given: for tests and teaching
+    ism     (1/2 ||s||^2 + tr ds/dy) / I_y(u), and sliced             symdsm.learning.implicit
+    dae     -log r(x | g(f(y)))                                       symdsm.learning.autoencoding
 
 I_y and I_u are the kernel's Fisher informations **averaged over the data**: the size of the targets. A weight
 may depend on the level, never on the clean x: w(x) would move the minimiser to E[w D log p | y] / E[w | y].
@@ -34,10 +36,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from symdsm.errors import FitError, ShapeError
+from symdsm.learning.autoencoding import dae
+from symdsm.learning.implicit import ism, sliced
 from symdsm.learning.objective import Objective
 from symdsm.learning.potentials import EnergyPotential, Potential
 
-__all__ = ["OBJECTIVES", "Objective", "controlled", "dsm", "dual", "esm", "objective_named"]
+__all__ = ["OBJECTIVES", "Objective", "controlled", "dae", "dsm", "dual", "esm", "ism", "objective_named", "sliced"]
 
 
 def _in_y(potential: Potential, y: Array, target: Array, u: Array) -> Array:
@@ -100,7 +104,7 @@ def controlled(mean: Callable[[Array, Array], Array] | None = None) -> Objective
     return Objective("controlled", loss, needs_mean=mean is None)
 
 
-OBJECTIVES: dict[str, Objective] = {o.name: o for o in (controlled(), dsm, dual)}
+OBJECTIVES: dict[str, Objective] = {o.name: o for o in (controlled(), dae(), dsm, dual, ism(), sliced())}
 
 
 def objective_named(objective: str | Objective) -> Objective:
