@@ -18,12 +18,17 @@ from symdsm.learning.potentials import DenoiserPotential, EnergyPotential, Score
 from symdsm.learning.scaling import Scaling
 
 
-def bare_scaling(shape, log_fisher=0.0, log_level_fisher=0.0):
-    """Scales that leave the network alone: what it returns is the energy, the score or the clean event."""
-    zero, none = Curve(jnp.zeros((1, *shape))), jnp.full(shape, jnp.inf)
+def bare_scaling(shape, log_fisher=0.0, log_level_fisher=0.0, centre=None):
+    """Scales that leave the network alone: what it returns is the energy, the score or the clean event.
+
+    With a centre, for kernels that do not take every number, the kernel's energy about it is added.
+    """
+    zero = Curve(jnp.zeros((1, *shape)))
+    low, high = (-jnp.inf, jnp.inf) if centre is None else (centre, centre)
+    box = (jnp.full(shape, edge) for edge in (centre or 0.0, low, high))
     log_weight = Curve(jnp.full((1, *shape), -200.0))
     constants = [Curve(jnp.full(1, float(v))) for v in (log_fisher, log_level_fisher)]
-    return Scaling(jnp.zeros(shape), -none, none, zero, zero, log_weight, zero, *constants, reach=float("inf"))
+    return Scaling(*box, zero, zero, log_weight, zero, *constants, reach=float("inf"))
 
 
 class LinearEnergy(AbstractEnergy):
