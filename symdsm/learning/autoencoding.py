@@ -15,8 +15,6 @@ The Gaussian's v is the mean square that the best linear reconstruction leaves a
 1/2 for each level and entry; the weights of `symdsm.learning.weightings` multiply ||x - m||^2 / 2, or -log r.
 """
 
-from collections.abc import Callable
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -30,10 +28,8 @@ from symdsm.learning.potentials import DenoiserPotential
 
 __all__ = ["Autoencoder", "aims_at_mean", "dae"]
 
-Likelihood = Callable[[Array, Array], Array]
 
-
-def dae(likelihood: Likelihood | None = None) -> Objective:
+def dae(likelihood=None) -> Objective:
     """Reconstruction by maximum likelihood; `likelihood(x, m)` is log r(x | m) of one event, Gaussian by default.
 
     `x` and `m` have the event's shape, the value is a scalar, and factors without m may be missing. Raises

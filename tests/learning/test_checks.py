@@ -77,7 +77,7 @@ TABLE = [
     (dict(levels=None), ParameterError, "range for the level"),
     (dict(kernel=NoLevel(()), objective="dsm"), ParameterError, "without one"),
     (dict(kernel=GaussianKernel(identity=False, reason="the edge moves")), ValidityError, "edge moves"),
-    (dict(objective="sliced"), FitError, "dual"),
+    (dict(objective="slicked"), FitError, "dual"),
     (dict(net=Score((2,), key=jax.random.key(0))), EnergyRequired, "Score"),
     (dict(net=eqx.nn.Linear(2, 2, key=jax.random.key(0))), FitError, "sd.Energy"),
     (dict(kernel=NoLevel(()), levels=None), DerivationError, "level"),
