@@ -48,7 +48,23 @@ KERNELS = {
     "additive gamma": (lambda: sd.Kernel.from_random(X + st.Gamma("e", 4, 1), clean=X), LINE, {}),
 }
 FAST = {"gaussian", "laplace", "speckle"}
-DRAWS, WEIGHTS = 16_384, np.array([0.2, 0.5, 0.3])
+DRAWS, WEIGHTS = 4096, np.array([0.2, 0.5, 0.3])
+
+
+class ExactT:
+    """The program of a multivariate t that draws y = x + sigma R z / sqrt(c / nu), R R' = P^-1, not by chains."""
+
+    def __init__(self, program):
+        self.log_prob, self.score = program.log_prob, program.score
+
+    def sample(self, key, x, /, *, sigma, nu, P):
+        normal, square = jax.random.split(key)
+        z = jnp.linalg.cholesky(jnp.linalg.inv(P)) @ jax.random.normal(normal, x.shape, x.dtype)
+        return x + sigma * z * jnp.sqrt(nu / jax.random.chisquare(square, nu, dtype=x.dtype))
+
+    def target(self, key, x, /, **params):
+        y = self.sample(key, x, **params)
+        return y, self.score(y, x, **params)
 
 
 class Waves(AbstractScore):
@@ -65,16 +81,16 @@ class Waves(AbstractScore):
         return (self.outer @ waves).reshape(self.event_shape)
 
 
-def difference(kernel, points, params):
-    """Gradients of esm less those of dsm, one row for each draw."""
-    program = kernel.compile()
+def difference(kernel, points, params, weights=WEIGHTS):
+    """Gradients of esm less those of dsm, one row for each draw; `weights` are those of the marginal that esm is told."""
+    program = ExactT(kernel.compile()) if "nu" in params and kernel.event_ndim else kernel.compile()
     noise = Noise({k: jnp.asarray(v, float) for k, v in params.items()}, None, None, kernel.event_ndim > 0, program)
     points = jnp.asarray(points, float).reshape(3, -1)
     size = points.shape[1]
 
     def log_q(y):
         each = jax.vmap(lambda x: noise.log_prob(y, x, jnp.zeros(())))(points)
-        return jax.nn.logsumexp(each + jnp.log(WEIGHTS))
+        return jax.nn.logsumexp(each + jnp.log(weights))
 
     rng = np.random.default_rng(0)
     shapes = ((3, size), (3,), (size, 3))
@@ -108,6 +124,6 @@ def test_the_gradients_are_equal_in_expectation(name, x64):
     assert mean_is_zero(rows) > 1e-3
 
 
-def test_they_differ_where_the_support_moves(x64):
-    shifted = sd.Kernel.from_random(X + st.Exponential("e", 1), clean=X)
-    assert mean_is_zero(difference(shifted, LINE, {})) < 1e-12
+def test_the_score_of_another_marginal_is_seen(x64):
+    declare, points, params = KERNELS["gaussian"]
+    assert mean_is_zero(difference(declare(), points, params, weights=np.array([0.3, 0.4, 0.3]))) < 1e-6
