@@ -40,6 +40,15 @@ SAYS = {
         "for the delay it says: The proof stops here",
         "E[score | x] = 0",
     ],
+    "04_train": [
+        "esm          0.0",
+        "dsm          0.",
+        "dae          0.",
+        "integration by parts fails by",
+        "one scalar; dsm takes any",
+        "use sd.Denoiser(event_shape, key=key) or sd.Autoencoder",
+        "truth 0.85",
+    ],
     "06_fit_inside_svi": [
         "truth 0.75",
         "latents from the learned prior:   0.7",

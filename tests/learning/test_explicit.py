@@ -82,7 +82,7 @@ class Waves(AbstractScore):
 
 
 def difference(kernel, points, params, weights=WEIGHTS):
-    """Gradients of esm less those of dsm, one row for each draw; `weights` are those of the marginal that esm is told."""
+    """Gradients of esm less those of dsm, one row for each draw; `weights` make the marginal that esm is told."""
     program = ExactT(kernel.compile()) if "nu" in params and kernel.event_ndim else kernel.compile()
     noise = Noise({k: jnp.asarray(v, float) for k, v in params.items()}, None, None, kernel.event_ndim > 0, program)
     points = jnp.asarray(points, float).reshape(3, -1)
