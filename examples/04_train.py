@@ -98,7 +98,7 @@ for options in ({"weighting": "uniform"}, {"weighting": "uniform", "importance":
         errors.append(float(jnp.sqrt(jnp.mean((fit.score(y, level) - there) ** 2) / jnp.mean(there**2))))
     print(f"{options}: error {errors[0]:.2f} at the least noise, {errors[1]:.2f} at the most")
 
-figure, axes = plt.subplots(2, 4, figsize=(11, 5), sharex=True, sharey=True, layout="constrained")
+figure, axes = plt.subplots(2, 4, figsize=(11, 5), sharex=True, layout="constrained")
 for axis, (name, values) in zip(axes.flat, learned.items(), strict=False):
     axis.plot(places, exact, color="0.7", linewidth=4, label="true score")
     axis.plot(places, values, label="learned")
