@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 from symdsm.errors import ParameterError
-from symdsm.learning.networks import MLP, AbstractDenoiser
+from symdsm.learning.networks import AbstractDenoiser
 from symdsm.learning.objective import Objective
 from symdsm.learning.potentials import DenoiserPotential
 
@@ -85,15 +85,15 @@ def aims_at_mean(objective: Objective, data: Array) -> bool:
 class Autoencoder(AbstractDenoiser):
     """g(f(v, u), u) through a code of `latent` numbers; for `objective="dae"`.
 
-    `encoder` maps (y, level coordinate) to the code, `decoder` the code to the event; the decoder's result is scaled
+    `encoder` maps the event and the level coordinate to the code, `decoder` the code and the level to the event; the decoder's result is scaled
     and added to the best linear reconstruction (symdsm.learning.potentials), so that a code of any size suffices at
     the start. **Arguments**: `event_shape`, `latent`, `key`, and `width` and `depth` of both networks. Any other pair
     is a subclass of `AbstractDenoiser`. Raises `ParameterError` for a latent below one.
     """
 
     event_shape: tuple[int, ...] = eqx.field(static=True)
-    encoder: eqx.Module
-    decoder: eqx.Module
+    encoder: eqx.nn.MLP
+    decoder: eqx.nn.MLP
 
     def __init__(
         self, event_shape: tuple[int, ...], latent: int, *, key: PRNGKeyArray, width: int = 128, depth: int = 2
@@ -101,15 +101,14 @@ class Autoencoder(AbstractDenoiser):
         if latent < 1:
             raise ParameterError(given=f"latent={latent}", expected="a code of at least one number", fix="latent=2")
         self.event_shape = tuple(event_shape)
-        size = int(np.prod(self.event_shape))
-        into, out = jax.random.split(key)
-        self.encoder = MLP(size, latent, width, depth, key=into)
-        self.decoder = MLP(latent, size, width, depth, key=out)
+        size, (into, out) = math.prod(self.event_shape), jax.random.split(key)
+        self.encoder = eqx.nn.MLP(size + 1, latent, width, depth, jax.nn.silu, key=into)
+        self.decoder = eqx.nn.MLP(latent + 1, size, width, depth, jax.nn.silu, key=out)
 
     def encode(self, x: Array, level: Array) -> Array:
         """The code of one noisy event in the network's units; shape (latent,)."""
-        return self.encoder(jnp.ravel(x), level)
+        return self.encoder(jnp.append(jnp.ravel(x), level))
 
     def __call__(self, x: Array, level: Array) -> Array:
         """The reconstruction from the code of one noisy event x at one level coordinate; of x's shape."""
-        return self.decoder(self.encode(x, level), level).reshape(self.event_shape)
+        return self.decoder(jnp.append(self.encode(x, level), level)).reshape(self.event_shape)
