@@ -15,6 +15,8 @@ The Gaussian's v is the mean square that the best linear reconstruction leaves a
 1/2 for each level and entry; the weights of `symdsm.learning.weightings` multiply ||x - m||^2 / 2, or -log r.
 """
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -85,8 +87,8 @@ def aims_at_mean(objective: Objective, data: Array) -> bool:
 class Autoencoder(AbstractDenoiser):
     """g(f(v, u), u) through a code of `latent` numbers; for `objective="dae"`.
 
-    `encoder` maps the event and the level coordinate to the code, `decoder` the code and the level to the event; the decoder's result is scaled
-    and added to the best linear reconstruction (symdsm.learning.potentials), so that a code of any size suffices at
+    `encoder` maps the event and the level to the code, `decoder` the code and the level to the event; its result is
+    scaled and added to the best linear reconstruction (symdsm.learning.potentials), so that a code of any size suffices at
     the start. **Arguments**: `event_shape`, `latent`, `key`, and `width` and `depth` of both networks. Any other pair
     is a subclass of `AbstractDenoiser`. Raises `ParameterError` for a latent below one.
     """
