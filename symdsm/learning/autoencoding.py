@@ -88,9 +88,11 @@ class Autoencoder(AbstractDenoiser):
     """g(f(v, u), u) through a code of `latent` numbers; for `objective="dae"`.
 
     `encoder` maps the event and the level to the code, `decoder` the code and the level to the event; its result is
-    scaled and added to the best linear reconstruction (symdsm.learning.potentials), so that a code of any size suffices at
-    the start. **Arguments**: `event_shape`, `latent`, `key`, and `width` and `depth` of both networks. Any other pair
-    is a subclass of `AbstractDenoiser`. Raises `ParameterError` for a latent below one.
+    scaled and added to the best linear reconstruction (symdsm.learning.potentials), so that a code of any size
+    suffices at the start.
+
+    **Arguments**: `event_shape`, `latent`, `key`, and `width` and `depth` of both networks. Any other pair is a
+    subclass of `AbstractDenoiser`. Raises `ParameterError` for a latent below one.
     """
 
     event_shape: tuple[int, ...] = eqx.field(static=True)
