@@ -13,6 +13,26 @@ import pytest
 
 import symdsm.inference  # noqa: F401 - loads numpyro before ArviZ and any of its submodules do
 
+# Whole trainings and long laws: begun first, no worker is left alone with one at the end.
+LONG = ("test_digits", "test_stability", "test_readme", "test_denoise_photo", "test_examples", "test_eight_schools")
+
+
+def pytest_collection_modifyitems(items):
+    """The files with the longest tests first; the order within a file, and that of all others, stays."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
+
+@pytest.fixture
+def unoptimised():
+    """XLA compiles the test's functions without optimising them: for code that is compiled, then run once or twice.
+
+    Laws about rounding do without it, since users' code is optimised.
+    """
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
 
 @pytest.fixture(autouse=True)
 def fixed_seed():

@@ -20,6 +20,8 @@ from scipy.special import logit
 import symdsm as sd
 from symdsm.symbolic import families as scalar
 
+pytestmark = pytest.mark.usefixtures("unoptimised")
+
 # Families that take long to derive or to compile.
 SLOW = {"beta", "kumaraswamy", "logit_normal", "skew_normal", "inverse_gamma", "gumbel", "logistic", "cauchy",
         "generalised_normal", "log_normal", "speckle_amplitude", "inverse_gaussian", "gamma", "weibull",

@@ -28,6 +28,8 @@ from tests.registry import CASES, find
 from tests.test_families import CIRCLE
 from tests.test_families import ROWS as FAMILIES
 
+pytestmark = pytest.mark.usefixtures("unoptimised")
+
 CHAIN_DRAWS = 1000
 QUICK = ("sympy.stats:Normal", "sympy.stats:Triangular", "sympy.stats:VonMises")
 GAUSSIAN = ("precision", "neighbours", "blur of x", "four neighbours")

@@ -13,6 +13,8 @@ from symdsm.codegen.denoise import denoise_source
 from symdsm.codegen.program import load_source
 from symdsm.errors import DerivationError
 
+pytestmark = pytest.mark.usefixtures("unoptimised")
+
 RNG = np.random.default_rng(0)
 N, S = 4, 0.7
 A, K, W, D = RNG.normal(size=(N, 3)), np.array([0.2, 0.5, 0.3]), RNG.normal(size=(N, 2)), RNG.uniform(0.5, 2, N)

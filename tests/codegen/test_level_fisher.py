@@ -14,6 +14,8 @@ from symdsm.codegen.build import unverified_program
 from symdsm.errors import DerivationError, ParameterError
 from symdsm.symbolic.constructors import from_random
 
+pytestmark = pytest.mark.usefixtures("unoptimised")
+
 x = sp.Symbol("x", real=True)
 s = sp.Symbol("s", positive=True)
 

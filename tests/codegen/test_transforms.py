@@ -16,6 +16,8 @@ import pytest
 
 from tests.codegen.points import NAMES, kernel, point, program
 
+pytestmark = pytest.mark.usefixtures("unoptimised")
+
 FAST = ("speckle", "random_walk")
 STEP = 1e-5
 ROOT = Path(__file__).parents[2]
