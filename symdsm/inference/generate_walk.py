@@ -98,7 +98,9 @@ def _chain(posterior, source: Source, key: PRNGKeyArray, n: int, coordinates: Ar
 
 
 class WalkBack(eqx.Module):
-    """`steps` rounds at one level: u = `at` of the trained range, 0 the least noise; the middle by default.
+    """`steps` rounds at one level: u = `at` of the trained range, 0 the least noise.
+
+    More noise moves faster and asks more of p(x | y): a normal reconstruction is right while x given y has one mode.
 
     `posterior` is any object with sample(key, y, level) -> x, by default the fit itself.
     """
@@ -106,7 +108,7 @@ class WalkBack(eqx.Module):
     needs: ClassVar[tuple[str, ...]] = ("posterior",)
     inpaints: ClassVar[bool] = True
     steps: int = 200
-    at: float = 0.5
+    at: float = 0.3
     posterior: Any = None
 
     def draw(self, source: Source, key: PRNGKeyArray, n: int) -> tuple[Array, Array]:

@@ -12,7 +12,7 @@ import sympy.stats as st
 from scipy import stats
 
 import symdsm as sd
-from benchmarks.exact_fit import exact_fit
+from benchmarks.exact_fit import draw, exact_fit, modes
 from symdsm.errors import SamplingError
 from symdsm.inference.generate import METHODS, methods_of
 from symdsm.inference.generate_walk import DaeChain, WalkBack, reconstruction
@@ -145,3 +145,21 @@ def test_what_the_sampler_alone_supports():
     with pytest.raises(SamplingError, match="no noise levels"):
         sd.generate(conjugate(), jax.random.key(0), 10, "reverse-sde")
     assert set(METHODS) >= {"walk-back", "dae-chain"}
+
+
+@pytest.mark.slow
+def test_a_learned_denoiser_walks_and_chains():
+    """A small network on four modes; its reconstruction law is normal, so the walk stays at little noise."""
+    means, weights, spread = modes(2)
+    net, data = (
+        sd.Denoiser((2,), key=jax.random.key(0), width=64),
+        draw(jax.random.key(1), means, weights, spread, 3000),
+    )
+    how = {"levels": sd.geometric(0.1, 10.0), "objective": "dsm", "steps": 800, "progress": False}
+    fit = sd.fit(net, data, sd.families.gaussian(), key=jax.random.key(2), **how)
+    for method in ("dae-chain", WalkBack(steps=100, at=0.3)):
+        x = np.asarray(sd.generate(fit, jax.random.key(3), 2000, method))
+        nearest = np.argmin(((x[:, None] - np.asarray(means)) ** 2).sum(-1), axis=1)
+        shares = np.bincount(nearest, minlength=4) / len(x)
+        assert np.abs(shares - weights).sum() / 2 < 0.1, shares
+        assert 0.9 < np.sqrt(np.mean((x - np.asarray(means)[nearest]) ** 2)) / spread < 1.15
