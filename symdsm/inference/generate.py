@@ -145,7 +145,8 @@ def _obstacle(method: Method, fit) -> str | None:
         if not draws and not isinstance(getattr(fit, "potential", None), DenoiserPotential):
             return "the fit has no sampler of p(x | y); a score or an energy is none"
         return None
-    if not hasattr(fit, "score"):
+    reconstructs = isinstance(getattr(fit, "potential", None), DenoiserPotential)
+    if not hasattr(fit, "score") or (reconstructs and not fit.affine):
         return "the fit has no score"
     program = fit.kernel.compile()
     if getattr(program, "manifold", None) is not None or hasattr(getattr(fit.kernel, "support", None), "manifold"):
