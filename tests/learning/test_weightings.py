@@ -197,6 +197,7 @@ def test_importance_lowers_the_variance_of_the_gradient_and_not_its_mean():
     assert np.abs((even.mean(0) - important.mean(0)) / error).max() < 4
 
 
+@pytest.mark.slow
 def test_a_fit_with_weights_and_importance_finds_the_score():
     data = np.random.default_rng(0).normal(size=(3000, 1)).astype(np.float32)
     net = sd.Score((1,), key=jax.random.key(0), width=16, depth=1)
