@@ -9,10 +9,12 @@
 Bits per dimension on held-out digits, at the least noise, in units of the 17 grey levels: by the probability flow with
 Hutchinson's trace and its standard error over digits, and for the energy by itself. The flow's density q is one by its
 construction; the energy's mass Z need not be one, because dlog Z/du = -E[dE/du] is set to zero under the data's law and
-not under the energy's own. E_q[-energy - log q] <= log Z, on draws of q, bounds it from below. Sample quality: a
-classifier of the digits (two layers, 64 units) gives features; Frechet's distance between the normal laws of features of
-draws and of held-out digits (Heusel et al., arXiv 1706.08500), and precision and recall with 3 neighbours (Kynkaanniemi et al.,
-arXiv 1904.06991). The first line of the table compares training digits with held-out ones: that is as good as it gets.
+not under the energy's own. E_q[-energy - log q] <= log Z, on draws of q, bounds it from below.
+
+Sample quality: a classifier of the digits (two layers, 64 units) gives features; Frechet's distance between the normal
+laws of the features of draws and of held-out digits (Heusel et al., arXiv 1706.08500), and precision and recall with 3
+neighbours (Kynkaanniemi et al., arXiv 1904.06991). The first line of the table compares training digits with held-out
+ones: that is as good as it gets.
 """
 
 import argparse
