@@ -9,8 +9,9 @@ The time of `program.score` on float32 arrays, as a ratio to
 
 and the time to trace and compile it as a ratio to (b). Below 1 the generated score is faster. Everything is under
 jax.jit. Each repetition calls every contestant in turn, starting from another one each time, and each keeps its
-fastest repetition: the machine's other work then hurts all alike, and least of all the figures. The hand-written
-score must agree with the generated one in float64, or the run stops; a contestant whose float32 values differ from
+fastest repetition: the machine's other work then hurts all alike, and least of all the figures. There are `--rounds`
+repetitions, or as many as begin within PATIENCE seconds, but no less than FEWEST. The hand-written score must agree
+with the generated one in float64, or the run stops; a contestant whose float32 values at the first size differ from
 the float64 ones by more than a hundredth anywhere is timed no less, and marked *.
 """
 
@@ -29,9 +30,8 @@ from benchmarks.handwritten import SCORES
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 RIVALS = ("hand", "grad", "numpyro", "sympy")
-SLICE = (
-    0.0005  # seconds that one repetition of one contestant lasts, at least one call: short ones are rarely interrupted
-)
+SLICE = 0.0005  # seconds that one repetition of one contestant lasts, at least one call: short ones go undisturbed
+PATIENCE, FEWEST = 2.0, 20
 
 
 @dataclass
@@ -96,7 +96,10 @@ def measure(functions, args, rounds):
     for name in names:
         once = min(_elapsed(functions[name], args, 1) for _ in range(3))
         calls[name] = max(1, int(SLICE / once))
+    begin = time.perf_counter()
     for k in range(rounds):
+        if k >= FEWEST and time.perf_counter() - begin > PATIENCE:
+            break
         for name in names[k % len(names) :] + names[: k % len(names)]:
             seconds = _elapsed(functions[name], args, calls[name])
             best[name] = min(best.get(name, np.inf), seconds)
@@ -111,12 +114,12 @@ def _elapsed(f, args, calls):
     return (time.perf_counter() - begin) / calls
 
 
-def compiled(function, args):
-    """The compiled function, and the seconds that tracing and compiling took."""
+def compile_seconds(function, args):
+    """The seconds that tracing and compiling take from nothing."""
     jax.clear_caches()
     begin = time.perf_counter()
-    executable = jax.jit(function).lower(*args).compile()
-    return executable, time.perf_counter() - begin
+    jax.jit(function).lower(*args).compile()
+    return time.perf_counter() - begin
 
 
 def compile_ratio(functions, args, repetitions=3):
@@ -124,7 +127,7 @@ def compile_ratio(functions, args, repetitions=3):
     times = {name: np.inf for name in ("ours", "grad")}
     for _ in range(repetitions):
         for name in times:
-            times[name] = min(times[name], compiled(functions[name], args)[1])
+            times[name] = min(times[name], compile_seconds(functions[name], args))
     return times["ours"] / times["grad"]
 
 
@@ -158,16 +161,17 @@ def rows_of(case, sizes, rounds):
     functions = contestants(case, kernel, program)
     check(case, functions, program)
     small = arguments(case, program, sizes[0], jnp.float32)
-    ratio = compile_ratio(functions, small)
+    ratio, wrong = compile_ratio(functions, small), None
     for size in sizes:
         args = arguments(case, program, size, jnp.float32)
         executables = {}
         for name, function in functions.items():
             try:
-                executables[name] = compiled(function, args)[0]
+                executables[name] = jax.jit(function).lower(*args).compile()
             except (NameError, AttributeError, TypeError, jax.errors.JAXTypeError):
                 assert name == "sympy", f"{name} does not run for {case.name}"
-        wrong = inaccurate(functions, executables, args)
+        if wrong is None:  # once a kernel, at the smallest size
+            wrong = inaccurate(functions, executables, args)
         yield Row(case.name, size, measure(executables, args, rounds), wrong, ratio)
 
 
