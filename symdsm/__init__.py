@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from symdsm.inference.langevin import ULA as ULA
     from symdsm.inference.line_integral import potential_from_score as potential_from_score
     from symdsm.inference.priors import LearnedPrior as LearnedPrior
+    from symdsm.inference.sampling import sample as sample
     from symdsm.inference.score_error import score_error as score_error
     from symdsm.inference.scores import LearnedScore as LearnedScore
     from symdsm.inference.scores import VectorScore as VectorScore
     from symdsm.inference.site import fit_from_site as fit_from_site
     from symdsm.inference.site import score_matching_site as score_matching_site
-    from symdsm.inference.tempering import sample as sample
     from symdsm.inference.underdamped import UnderdampedLangevin as UnderdampedLangevin
     from symdsm.kernel import Kernel as Kernel
     from symdsm.kernel import load as load
@@ -70,7 +70,7 @@ _HOME = {
     "load": "kernel",
     "noise_level": "inference.handlers",
     "potential_from_score": "inference.line_integral",
-    "sample": "inference.tempering",
+    "sample": "inference.sampling",
     "score_error": "inference.score_error",
     "score_matching_site": "inference.site",
     "uniform": "learning.levels",

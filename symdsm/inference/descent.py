@@ -23,7 +23,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax, random
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
 from symdsm.inference.hamiltonian import hmc
 from symdsm.inference.paths import RUNGS, smoothed, table_at
@@ -50,15 +50,15 @@ def energy_in_path(log_joint: Callable, q: Array, u: Array, mean: Array, log_sca
     return -log_joint(table_at(mean, u) + jnp.exp(log_c) * q, u) - jnp.sum(log_c)
 
 
-def relax(log_joint: Callable, theta: Array, scale: Array) -> Array:
-    """Adam's descent (Kingma & Ba 2015) from noise to where Hamiltonian dynamics can start, at u = 1.
+def relax(log_joint: Callable, theta: Array, scale: Array, u: ArrayLike) -> Array:
+    """Adam's descent (Kingma & Ba 2015) from noise to where dynamics can start at level u.
 
     Its moves do not depend on the gradient's size, which may be astronomical for a likelihood far from its data.
     """
 
     def move(state, t):
         theta, first, second = state
-        g = -scale * jax.grad(log_joint)(theta, 1.0)
+        g = -scale * jax.grad(log_joint)(theta, u)
         g = jnp.clip(jnp.nan_to_num(g), -1e15, 1e15)
         first, second = 0.9 * first + 0.1 * g, 0.9 * second + 0.1 * g**2
         theta = theta - 0.3 * (1 - t / RELAXING) * scale * first / (jnp.sqrt(second) + 1e-6)
@@ -92,7 +92,7 @@ def descend(log_joint: Callable, key: PRNGKeyArray, start: Array, scale: Array) 
         spread = jnp.maximum(late.std(0), 1e-4 * c)
         return (theta, (c + spread) / 2, log_step), (late.mean(0), jnp.log(spread), seen[3::4], accept.mean())
 
-    theta = jax.vmap(lambda t: relax(log_joint, t, scale))(start)
+    theta = jax.vmap(lambda t: relax(log_joint, t, scale, 1.0))(start)
     state = theta, scale, jnp.full(walkers, jnp.log(0.02), theta.dtype)
     u = jnp.concatenate([jnp.ones(SETTLING), jnp.linspace(1.0, 0.0, RUNGS + 1)]).astype(theta.dtype)
     _, stages = lax.scan(rung, state, (random.split(key, u.size), u))

@@ -18,13 +18,16 @@ __all__ = ["Move", "hmc"]
 
 
 class Move(NamedTuple):
-    """The new position, its potential and gradient, the acceptance probability, and whether the path diverged."""
+    """The new position, its potential and gradient, the acceptance probability, whether the path diverged, and the
+    total energy that it started with.
+    """
 
     q: Array
     potential: Array
     grad: Array
     accept: Array
     diverging: Array
+    energy: Array
 
 
 def hmc(key: PRNGKeyArray, q: Array, step: Array, n: Array, potential: Callable[[Array], Array]) -> Move:
@@ -44,10 +47,11 @@ def hmc(key: PRNGKeyArray, q: Array, step: Array, n: Array, potential: Callable[
 
     blank = zero, jnp.zeros_like(q)
     (q1, r1, v1, g1), (v, g) = lax.fori_loop(0, n + 1, leapfrog, ((q, r, *blank), blank))
-    log_ratio = v - v1 + (jnp.sum(r**2) - jnp.sum(r1**2)) / 2
+    energy = v + jnp.sum(r**2) / 2
+    log_ratio = energy - v1 - jnp.sum(r1**2) / 2
     log_ratio = jnp.where(jnp.isnan(log_ratio), -jnp.inf, log_ratio)
     accept = jnp.exp(jnp.minimum(log_ratio, 0.0))
     q, v, g = jax.tree.map(
         lambda new, old: jnp.where(random.uniform(uniform) < accept, new, old), (q1, v1, g1), (q, v, g)
     )
-    return Move(q, v, g, accept, log_ratio < -1000)
+    return Move(q, v, g, accept, log_ratio < -1000, energy)

@@ -271,7 +271,11 @@ def _inside(levels, level):
 
 
 def _check_level(levels, level):
-    if isinstance(level, jax.core.Tracer) or bool(jnp.all(_inside(levels, level))):
+    if isinstance(level, jax.core.Tracer):
+        return
+    with jax.ensure_compile_time_eval():  # a known level stays known while a program is traced
+        inside = bool(jnp.all(_inside(levels, level)))
+    if inside:
         return
     low, high = sorted((levels.least, levels.most))
     raise ParameterError(

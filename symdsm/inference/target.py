@@ -2,7 +2,8 @@
 
 All latent sites, mapped to the real line by NumPyro's own transforms (log-Jacobians included), are stacked into one
 vector theta; the level's coordinate u sets every latent learned prior to its own `levels.at(max(u, 0))`. An observed
-learned prior stays at its lowest level.
+learned prior stays at its lowest level, and a prior whose level is given (by the program or by a `noise_level` handler
+around the call) stays there. What the likelihood says at a level is in `likelihood.py`.
 
 `staged` turns a function into its jaxpr with the constants (data, network weights) pulled out as arguments, and a text
 that says everything else. Two functions with one text are the same program on other numbers, so the text is the key
@@ -25,8 +26,10 @@ from numpyro.infer.util import constrain_fn, potential_energy
 
 from symdsm.errors import DataError, SamplingError, ShapeError
 from symdsm.inference.handlers import find_learned, noise_level
+from symdsm.inference.likelihood import Path
 from symdsm.inference.priors import noised
 from symdsm.inference.supports import admits
+from symdsm.inference.scores import LearnedScore, scores_allowed
 
 __all__ = ["Target", "staged"]
 
@@ -48,17 +51,18 @@ def staged(fn: Callable, *example) -> tuple[str, list, Callable]:
 class Target:
     """The log joint of `program(*args, **kwargs)` and the way back from flat vectors to named sites.
 
-    `learned` maps the latent sites with a learned prior to it; `observed` maps observed sites to their values;
-    `size` is the length of theta. Raises `ShapeError`, `DataError` or `SamplingError` for a program that cannot be
-    sampled, naming the site.
+    `priors` maps the latent sites with a learned prior to it, `learned` those among them whose level is free; `scores`
+    names those with a score alone; `observed` maps observed sites to their values; `size` is the length of theta.
+    Raises `ShapeError`, `DataError` or `SamplingError` for a program that cannot be sampled, naming the site.
     """
 
-    def __init__(self, program: Callable, args: tuple, kwargs: dict, init: dict[str, Array]):
+    def __init__(self, program: Callable, args: tuple, kwargs: dict, init: dict[str, Array], likelihood: str):
         self.program, self.args, self.kwargs, self.init = program, args, kwargs, init
-        trace = self._trace(random.key(0))
+        trace = self.cold_trace(random.key(0))
         sites = {name: site for name, site in trace.items() if site["type"] == "sample"}
         self.latent = {name: site for name, site in sites.items() if not site["is_observed"]}
-        self.observed = {name: site["value"] for name, site in sites.items() if site["is_observed"]}
+        self.observed_sites = {name: site for name, site in sites.items() if site["is_observed"]}
+        self.observed = {name: site["value"] for name, site in self.observed_sites.items()}
         for name, site in sites.items():
             _check_site(name, site)
         unknown = sorted(set(init) - set(self.latent))
@@ -69,7 +73,10 @@ class Target:
                 fix="name latent sites of the program in init" if unknown else "leave at least one site unobserved",
             )
         priors = {name: find_learned(site["fn"]) for name, site in self.latent.items()}
-        self.learned = {name: prior for name, prior in priors.items() if prior is not None}
+        self.priors = {name: prior for name, prior in priors.items() if prior is not None}
+        self.learned = {name: prior for name, prior in self.priors.items() if prior.level is None}
+        self.scores = [name for name, prior in self.priors.items() if isinstance(prior, LearnedScore)]
+        self.path = Path(likelihood, self)
         flat, self._unravel = ravel_pytree(self._unconstrained(trace))
         self.size = flat.size
 
@@ -77,16 +84,37 @@ class Target:
         """The level of each learned site at coordinate u."""
         return {name: prior.fit.levels.at(jnp.maximum(u, 0.0)) for name, prior in self.learned.items()}
 
-    def log_joint(self, theta: Array, u: ArrayLike) -> Array:
-        """log joint density of the unconstrained latents theta (size,) at level coordinate u."""
-        with noise_level(self.levels(u)):
-            return -potential_energy(self.program, self.args, self.kwargs, self._unravel(theta))
+    def log_joint(self, theta: Array, u: ArrayLike, power: ArrayLike | None = None) -> Array:
+        """log joint density of the unconstrained latents theta (size,) at level coordinate u; `power` weighs the
+        likelihood. Sites with a score alone add zero, and their score to the gradient.
+        """
+        program = self.path.at(self.program, jnp.asarray(u), power)
+        with noise_level(self.levels(u)), scores_allowed(bool(self.scores), 0.0):
+            return -potential_energy(program, self.args, self.kwargs, self._unravel(theta))
 
     def sites(self, theta: Array) -> dict[str, Array]:
         """Latent sites on their own supports, and deterministic sites, at theta (size,)."""
         params = self._unravel(theta)
         values = constrain_fn(self.program, self.args, self.kwargs, params, return_deterministic=True)
         return {name: value for name, value in values.items() if not _is_plate(name, value)}
+
+    def prior_draw(self, key: PRNGKeyArray) -> dict[str, Array]:
+        """One draw of each latent site from its prior; learned ones as noised training examples at their level."""
+        return {name: site["value"] for name, site in self._prior_trace(key, {}).items() if name in self.latent}
+
+    def prior_start(self, key: PRNGKeyArray) -> Array:
+        """The same at the largest level, as theta (size,)."""
+        return ravel_pytree(self._unconstrained(self._prior_trace(key, self.levels(1.0))))[0]
+
+    def _prior_trace(self, key, levels):
+        def draw(site):
+            if site["type"] != "sample" or site["is_observed"] or (prior := find_learned(site["fn"])) is None:
+                return None
+            return noised(prior.fit, site["kwargs"]["rng_key"], _batch(site, prior), prior.current_level)
+
+        given = {name: prior.level for name, prior in self.priors.items() if prior.level is not None}
+        program = noise_level(given | levels, handlers.seed(self.program, key))  # inside, so that `draw` sees the level
+        return handlers.trace(handlers.substitute(program, substitute_fn=draw)).get_trace(*self.args, **self.kwargs)
 
     def starts(self, key: PRNGKeyArray, n: int, log_joint: Callable) -> Array:
         """n cold starts (n, size): noised data at the largest level, other sites as NumPyro starts them.
@@ -97,13 +125,13 @@ class Target:
         value = jax.vmap(lambda t: log_joint(t, 1.0))(theta)
         good = jnp.flatnonzero(jnp.isfinite(value))
         if good.size == 0:
-            raise self._bad_start(theta[0])
+            raise self.impossible(theta[0])
         return theta[jnp.resize(good, n)]
 
     def _start(self, key):
-        return ravel_pytree(self._unconstrained(self._trace(key)))[0]
+        return ravel_pytree(self._unconstrained(self.cold_trace(key)))[0]
 
-    def _trace(self, key):
+    def cold_trace(self, key):
         """The program's trace with its latent sites at a cold start."""
 
         def start(site):
@@ -114,9 +142,7 @@ class Target:
             prior = find_learned(site["fn"])
             if prior is None:
                 return init_to_uniform(site)
-            shape = site["fn"].shape(site["kwargs"]["sample_shape"])
-            batch = shape[: len(shape) - len(prior.event_shape)]
-            return noised(prior.fit, site["kwargs"]["rng_key"], batch, prior.fit.levels.most)
+            return noised(prior.fit, site["kwargs"]["rng_key"], _batch(site, prior), prior.fit.levels.most)
 
         program = handlers.substitute(handlers.seed(self.program, key), substitute_fn=start)
         return handlers.trace(program).get_trace(*self.args, **self.kwargs)
@@ -124,7 +150,8 @@ class Target:
     def _unconstrained(self, trace):
         return {name: biject_to(trace[name]["fn"].support).inv(trace[name]["value"]) for name in self.latent}
 
-    def _bad_start(self, theta):
+    def impossible(self, theta: Array) -> SamplingError:
+        """The error for a program without density at theta (size,), naming the sites."""
         values = self.sites(theta)
         program = handlers.substitute(handlers.seed(self.program, random.key(0)), data=values)
         with noise_level(self.levels(1.0)):
@@ -139,6 +166,11 @@ class Target:
             expected="a finite log density at some start",
             fix="check the parameters and the data of that site, or start elsewhere with init={site: value}",
         )
+
+
+def _batch(site, prior):
+    shape = site["fn"].shape(site["kwargs"]["sample_shape"])
+    return shape[: len(shape) - len(prior.event_shape)]
 
 
 def _is_plate(name, value):

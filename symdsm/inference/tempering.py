@@ -17,70 +17,32 @@ the step and the coordinates are frozen. (Simulated tempering: Marinari & Parisi
 """
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax, random
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import Array
 from tqdm.auto import tqdm
 
-from symdsm.errors import ParameterError, SamplingError
+from symdsm.errors import SamplingError
+from symdsm.inference.annealing import cold
+from symdsm.inference.compiled import Joint
 from symdsm.inference.descent import Descent, descend, energy_in_path
+from symdsm.inference.devices import spread
 from symdsm.inference.hamiltonian import hmc
 from symdsm.inference.outcome import tempered_tree
 from symdsm.inference.paths import RUNGS, SPEED, fold, integral, table_at, uphill
-from symdsm.inference.plain import plain_nuts
-from symdsm.inference.target import Target, staged
+from symdsm.inference.target import Target
 
-__all__ = ["sample"]
+__all__ = ["tempered"]
 
 WALKERS, CHUNK = 16, 50
 TRAJECTORY, MOST_LEAPFROGS = 1.2, 64
 TARGET, FLOOR, ZONES = 0.8, 0.5, 5
 DESCENT_WEIGHT = 16.0
 SLOW, TILTS = 400, (0.0, 4.0, 12.0, 40.0, 120.0)
-
-
-def sample(
-    program: Callable,
-    *args,
-    key: PRNGKeyArray,
-    chains: int = 4,
-    draws: int = 1000,
-    warmup: int = 1000,
-    method: str = "tempered",
-    progress: bool = True,
-    init: dict[str, Array] | None = None,
-    **kwargs,
-):
-    """Draw from the posterior of a NumPyro program; `args` and `kwargs` are the program's own.
-
-    `method` is "tempered", the level as a coordinate from a cold start at the largest noise, or "nuts", NumPyro's
-    NUTS at the lowest level. A program without a latent `LearnedPrior` has no level and is sampled by NUTS. `init`
-    gives starting values of latent sites on their own supports; other sites start from noise.
-
-    Returns an xarray DataTree with the groups `posterior` (exactly `draws` per chain, at the lowest level, with the
-    program's deterministic sites), `sample_stats`, `observed_data` and, when tempered, `levels`: draws at the other
-    levels with their level, and the path of the level's coordinate. The same key gives the same draws. Ctrl-C
-    returns the draws so far, with `attrs["partial"]` 1.
-
-    Raises `SamplingError` when the program is impossible at every start (naming the site) or when a chain does not
-    come down to the lowest level often enough (with the level's path), `ShapeError` and `DataError` for data that do
-    not fit their site, `ParameterError` for options that are not.
-    """
-    _check_options(chains, draws, warmup, method)
-    target = Target(program, args, kwargs, dict(init or {}))
-    if method == "nuts" or not target.learned:
-        note = "" if target.learned else "no latent LearnedPrior: levels do not apply, plain NUTS"
-        if note and progress and method != "nuts":
-            tqdm.write(note)
-        return plain_nuts(target, key, chains, draws, warmup, progress, note)
-    return _tempered(target, key, chains, draws, warmup, progress)
 
 
 class _State(NamedTuple):
@@ -102,37 +64,8 @@ class _Seen(NamedTuple):
     accept: Array
     diverging: Array
     potential: Array
+    energy: Array
     leapfrogs: Array
-
-
-class _Sampler(NamedTuple):
-    """Compiled parts for one text of the log joint; the first argument of each is the constants."""
-
-    log_joint: Callable
-    descend: Callable
-    chunk: Callable
-
-
-_SAMPLERS: OrderedDict[str, _Sampler] = OrderedDict()
-
-
-def _sampler(text: str, pure: Callable) -> _Sampler:
-    """The compiled sampler for a program's text; the last few are kept."""
-    if text not in _SAMPLERS:
-
-        @jax.jit
-        def descent(constants, key, start, scale):
-            return descend(partial(pure, constants), key, start, scale)
-
-        @jax.jit
-        def chunk(constants, key, state, mean, log_scale, weight, gain):
-            return _chunk(partial(pure, constants), key, state, mean, log_scale, weight, gain)
-
-        _SAMPLERS[text] = _Sampler(jax.jit(pure), descent, chunk)
-        while len(_SAMPLERS) > 16:
-            _SAMPLERS.popitem(last=False)
-    _SAMPLERS.move_to_end(text)
-    return _SAMPLERS[text]
 
 
 def _chunk(log_joint, key, state, mean, log_scale, weight, gain) -> tuple[_State, _Seen]:
@@ -164,34 +97,30 @@ def _chunk(log_joint, key, state, mean, log_scale, weight, gain) -> tuple[_State
         log_step = state.log_step + gain * excess
         state = _State(move.q, log_step, state.average + 0.02 * (log_step - state.average), accept)
         lp = -move.potential - table_at(weight, u)
-        return state, _Seen(theta, u, slope, move.accept, move.diverging, lp, jnp.full(u.shape, n))
+        return state, _Seen(theta, u, slope, move.accept, move.diverging, lp, move.energy, jnp.full(u.shape, n))
 
     return lax.scan(iterate, state, random.split(key, CHUNK))
 
 
-def _tempered(target: Target, key, chains, draws, warmup, progress):
-    example = jnp.zeros(target.size), jnp.zeros(())
-    text, _, _ = staged(jax.value_and_grad(target.log_joint), *example)
-    _, constants, pure = staged(target.log_joint, *example)
-    sampler = _sampler(text, pure)
+def tempered(target: Target, options, key):
+    """A tempered run: descent, warm-up, and draws until each chain has enough at the lowest level."""
     key_start, key_descend, key_run = random.split(key, 3)
-    walkers = max(WALKERS, chains)
-    start = target.starts(key_start, walkers, partial(sampler.log_joint, constants))
-    scale = jnp.full(target.size, 1.0) * jnp.maximum(jnp.std(start, 0), 1e-3)
-    bar = tqdm(total=draws, disable=not progress, desc="coming down from noise", unit="draw")
-    descent: Descent = sampler.descend(constants, key_descend, start, scale)
-    run = _Run(target, sampler, constants, descent, chains, draws, bar)
+    joint = Joint(target)
+    start, scale = cold(target, joint, key_start, max(WALKERS, options.chains))
+    bar = tqdm(total=options.draws, disable=not options.progress, desc="coming down from noise", unit="draw")
+    descent: Descent = joint(descend, key_descend, start, scale)
+    run = _Run(target, joint, descent, options, bar)
+    partial_run = False
     try:
-        run.warm_up(key_run, math.ceil(warmup / CHUNK))
+        run.warm_up(key_run, math.ceil(options.warmup / CHUNK))
         run.collect(key_run)
-        partial_run = False
     except KeyboardInterrupt:
         partial_run = True
         if run.visits == 0:
             raise
     finally:
         bar.close()
-    return tempered_tree(target, run, partial_run)
+    return tempered_tree(target, run, partial_run, random.fold_in(key, 7))
 
 
 def occupancy_push(u: np.ndarray) -> np.ndarray:
@@ -208,20 +137,22 @@ def occupancy_push(u: np.ndarray) -> np.ndarray:
 class _Run:
     """One run: adapts during `warm_up`, then collects until every chain has its draws on the plateau."""
 
-    def __init__(self, target, sampler, constants, descent, chains, draws, bar):
-        self.target, self.sampler, self.constants, self.bar = target, sampler, constants, bar
-        self.chains, self.draws = chains, draws
-        self.descent = descent
+    def __init__(self, target, joint, descent, options, bar):
+        self.target, self.joint, self.descent, self.bar = target, joint, descent, bar
+        self.chains, self.draws = options.chains, options.draws
         self.weight = integral(descent.slopes)
         self.warm: list[_Seen] = []
         self.kept: list[_Seen] = []
-        rungs = np.linspace(0, RUNGS, chains, endpoint=False).astype(int)
+        rungs = np.linspace(0, RUNGS, self.chains, endpoint=False).astype(int)
         u = jnp.asarray(rungs / RUNGS) + 1e-3
-        theta = descent.walkers[rungs, jnp.arange(chains)]
+        theta = descent.walkers[rungs, jnp.arange(self.chains)]
         q = jax.vmap(lambda t, u: (t - table_at(descent.mean, u)) * jnp.exp(-table_at(descent.log_scale, u)))(theta, u)
         log_step = jnp.full((), math.log(0.1), q.dtype)
         self.state = _State(
-            jnp.concatenate([q, u[:, None] / SPEED], 1), log_step, log_step, jnp.full(ZONES, TARGET, q.dtype)
+            spread(jnp.concatenate([q, u[:, None] / SPEED], 1), options),
+            log_step,
+            log_step,
+            jnp.full(ZONES, TARGET, q.dtype),
         )
 
     @property
@@ -231,9 +162,7 @@ class _Run:
 
     def _advance(self, key, gain):
         tables = self.descent.mean, self.descent.log_scale, self.weight
-        self.state, seen = self.sampler.chunk(
-            self.constants, key, self.state, *tables, jnp.asarray(gain, self.weight.dtype)
-        )
+        self.state, seen = self.joint(_chunk, key, self.state, *tables, jnp.asarray(gain, self.weight.dtype))
         return jax.tree.map(np.asarray, seen)
 
     def warm_up(self, key, rounds):
@@ -288,15 +217,3 @@ class _Run:
     def _tell(self, seen):
         self.bar.n = min(self.visits, self.draws)
         self.bar.set_postfix(accept=f"{seen.accept.mean():.2f}", level=f"{np.maximum(seen.u[-1], 0).mean():.2f}")
-
-
-def _check_options(chains, draws, warmup, method):
-    for name, value, least in (("chains", chains, 1), ("draws", draws, 1), ("warmup", warmup, 0)):
-        if not isinstance(value, int) or value < least:
-            raise ParameterError(
-                given=f"{name}={value!r}", expected=f"a whole number, at least {least}", fix=f"pass {name}={least}"
-            )
-    if method not in ("tempered", "nuts"):
-        raise ParameterError(
-            given=f"method={method!r}", expected='"tempered" or "nuts"', fix='leave method out: it is "tempered"'
-        )

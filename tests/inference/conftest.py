@@ -3,13 +3,20 @@
 import types
 from typing import Any
 
+import arviz as az
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
 import pytest
 from jax.scipy.special import logsumexp
 
+from symdsm.inference.priors import LearnedPrior
 from symdsm.learning.coordinates import Real
+
+QUIET = {"progress": False}
 
 
 class GaussianProgram:
@@ -90,6 +97,9 @@ class MixtureFit(eqx.Module):
     def score(self, x, level):
         return self._batched(jax.grad(self._log_prob), x, level)
 
+    def denoise(self, x, level):
+        return x + jnp.asarray(level) ** 2 * self.score(x, level)
+
 
 def mixture(centres, weights, sd=0.3, least=0.1, most=10.0, n=1000, **changes):
     """A `MixtureFit` with `n` examples drawn from the mixture."""
@@ -100,6 +110,25 @@ def mixture(centres, weights, sd=0.3, least=0.1, most=10.0, n=1000, **changes):
     examples = clean + sd * jax.random.normal(noise, clean.shape)
     fit = MixtureFit(centres, log_weights, sd, examples, Range(least, most), centres.shape[1:], **changes)
     return fit
+
+
+def conjugate(fit):
+    """y ~ N(z, 0.5^2) with z from the fit."""
+
+    def program(y):
+        z = numpyro.sample("z", LearnedPrior(fit))
+        numpyro.deterministic("double", 2 * z)
+        numpyro.sample("y", dist.Normal(z, 0.5).to_event(1), obs=y)
+
+    return program
+
+
+def within(draws, truth, errors=4.0, least=50):
+    """Whether the mean of draws (chain, draw) is the truth within standard errors, given enough of them."""
+    draws = np.asarray(draws, float)
+    ess = float(az.ess(draws))
+    assert ess > least, f"ESS {ess:.0f}"
+    return abs(draws.mean() - truth) < errors * draws.std() / np.sqrt(ess)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
-"""Tempered posteriors against closed forms, and what happens when a program cannot be sampled."""
+"""Tempered posteriors against closed forms."""
 
-import arviz as az
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,32 +7,14 @@ import numpyro
 import numpyro.distributions as dist
 import pytest
 
-from symdsm.errors import DataError, ParameterError, SamplingError, ShapeError
+from symdsm.inference.compiled import _COMPILED
 from symdsm.inference.priors import LearnedPrior
-from symdsm.inference.tempering import _SAMPLERS, sample
+from symdsm.inference.sampling import sample
+from tests.oracles.mixture_posterior import problem, total_variation
 
-from .conftest import mixture
+from .conftest import QUIET, conjugate, mixture, within
 
 pytestmark = pytest.mark.xdist_group("one sampler")  # its compilation is shared within a worker
-
-QUIET = {"progress": False}
-
-
-def within(draws, truth, errors=4.0, least=50):
-    """Whether the mean of draws (chain, draw) is the truth within standard errors, given enough of them."""
-    draws = np.asarray(draws, float)
-    ess = float(az.ess(draws))
-    assert ess > least, f"ESS {ess:.0f}"
-    return abs(draws.mean() - truth) < errors * draws.std() / np.sqrt(ess)
-
-
-def conjugate(fit):
-    def program(y):
-        z = numpyro.sample("z", LearnedPrior(fit))
-        numpyro.deterministic("double", 2 * z)
-        numpyro.sample("y", dist.Normal(z, 0.5).to_event(1), obs=y)
-
-    return program
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +49,12 @@ def test_groups_hold_exactly_the_draws_asked_for(gaussian_run):
 
 def test_one_key_one_posterior_and_one_compilation(gaussian_run):
     program, y, tree = gaussian_run
-    kept = len(_SAMPLERS)
+    kept = len(_COMPILED)
     again = sample(program, y, key=jax.random.key(1), chains=3, draws=600, warmup=500, **QUIET)
     other = sample(program, y + 1, key=jax.random.key(1), chains=3, draws=600, warmup=500, **QUIET)
     np.testing.assert_array_equal(again["posterior"]["z"], tree["posterior"]["z"])
     assert float(other["posterior"]["z"].mean()) > float(tree["posterior"]["z"].mean()) + 0.3
-    assert len(_SAMPLERS) == kept
+    assert len(_COMPILED) == kept
 
 
 @pytest.mark.slow
@@ -108,57 +89,35 @@ def test_other_sites_and_several_priors_under_plates(gaussian):
     assert within(posterior["z"][..., 1, 2], (1 / prior) / (1 / prior + 1 / 0.25))
 
 
+def descents(path):
+    """How often a path of the level's coordinate comes from the upper half to the lowest level."""
+    side = np.where(path <= 0, 1, np.where(path > 0.5, -1, 0))
+    return int((np.diff(side[side != 0]) > 0).sum())
+
+
 @pytest.mark.slow
-def test_without_a_learned_prior_levels_do_not_apply():
-    def program(y):
-        mean = numpyro.sample("mean", dist.Normal(0.0, 1.0))
-        numpyro.sample("y", dist.Normal(mean, 1.0), obs=y)
-
-    tree = sample(program, jnp.array([1.0, 2.0]), key=jax.random.key(0), chains=2, draws=300, warmup=200, **QUIET)
-    assert tree.attrs["method"] == "nuts" and "levels do not apply" in tree.attrs["note"]
-    assert "levels" not in tree.children and within(tree["posterior"]["mean"], 1.0)
-
-
-def bad_programs(fit):
-    def wrong_shape(y):
-        z = numpyro.sample("z", LearnedPrior(fit))
-        numpyro.sample("y", dist.Normal(z, 1.0).to_event(1), obs=y[:3])
-
-    def outside(y):
-        z = numpyro.sample("z", LearnedPrior(fit))
-        numpyro.sample("y", dist.Gamma(4.0, 4.0 / jnp.exp(z)).to_event(1), obs=-jnp.ones(5))
-
-    def not_a_number(y):
-        z = numpyro.sample("z", LearnedPrior(fit))
-        numpyro.factor("broken", jnp.sqrt(-1.0 - z[0] ** 2))
-
-    def discrete(y):
-        numpyro.sample("z", LearnedPrior(fit))
-        numpyro.sample("k", dist.Poisson(1.0))
-
-    def all_observed(y):
-        numpyro.sample("z", LearnedPrior(fit), obs=y)
-
-    return locals()
+def test_a_hundred_dimensions_within_three_percent():
+    fit = mixture([[0.0] * 100], [1.0], sd=1.0, least=0.1, most=10.0)
+    y = np.random.default_rng(0).normal(size=100)
+    tree = sample(conjugate(fit), jnp.asarray(y), key=jax.random.key(2), draws=1500, warmup=500, **QUIET)
+    z = tree["posterior"]["z"].to_numpy().reshape(-1, 100)
+    variance = 1 / (1 / 1.01 + 4)
+    np.testing.assert_allclose(z.std(0).mean(), np.sqrt(variance), rtol=0.03)
+    slope = np.polyfit(y, z.mean(0), 1)[0]
+    np.testing.assert_allclose(slope, 4 * variance, rtol=0.03)
+    within_each = np.abs(z.mean(0) - 4 * variance * y) / np.sqrt(variance)
+    assert np.sqrt(np.mean(within_each**2)) < 0.06
 
 
-@pytest.mark.parametrize(
-    "name, options, error, words",
-    [
-        ("wrong_shape", {}, ShapeError, "site 'y'"),
-        ("outside", {}, DataError, "support"),
-        ("not_a_number", {}, SamplingError, "site 'broken' has log density nan"),
-        ("discrete", {}, SamplingError, "'k', which is discrete"),
-        ("all_observed", {}, SamplingError, "without a latent site"),
-        ("wrong_shape", {"draws": 0}, ParameterError, "draws=0"),
-        ("wrong_shape", {"method": "gibbs"}, ParameterError, "method='gibbs'"),
-    ],
-)
-def test_bad_input(gaussian, name, options, error, words):
-    with pytest.raises(error, match=words):
-        sample(bad_programs(gaussian)[name], jnp.ones(5), key=jax.random.key(0), **QUIET, **options)
-
-
-def test_init_names_latent_sites(gaussian):
-    with pytest.raises(SamplingError, match="init for w"):
-        sample(conjugate(gaussian), jnp.zeros(5), key=jax.random.key(0), init={"w": jnp.zeros(5)}, **QUIET)
+@pytest.mark.slow
+@pytest.mark.parametrize("d, modes", [(2, 8), (10, 4)])
+def test_weights_of_modes_against_the_exact_posterior(d, modes):
+    p = problem(d, modes, seed=1)
+    tree = sample(p.program, p.y, key=jax.random.key(0), draws=2000, **QUIET)
+    track = tree["levels"]["track"].to_numpy()
+    visits = sum(
+        np.sum(np.diff(np.where(t <= 0, 1, np.where(t > 0.5, -1, 0))[np.abs(t - 0.25) > 0.25]) > 0) for t in track
+    )
+    assert visits > 100
+    spread = np.sqrt(p.weights * (1 - p.weights) / visits).sum() / 2
+    assert total_variation(p.shares(tree["posterior"]["x"].to_numpy()), p.weights) < 0.05 + 2 * spread

@@ -1,0 +1,90 @@
+"""Coming down from noise, then staying at the lowest level.
+
+With an energy: the descent of `descent.py`, one compiled program for all rungs, leaves walkers at the lowest level and
+the spread of every coordinate there; NUTS goes on from them in these units.
+
+With a score alone nothing can be accepted or refused, so walkers come down by unadjusted Langevin steps
+
+    x <- x + h s(x; u) + sqrt(2 h) n,        h_i = ETA / E[s_i^2],
+
+with one step for each coordinate, from a running mean over walkers of the squared score. In equilibrium E[s_i^2] is the
+Fisher information, so h_i is ETA times the variance of coordinate i given the others: prior and likelihood both count
+(annealed Langevin: Song & Ermon 2019, arXiv:1907.05600; the preconditioner: Li et al. 2016, arXiv:1512.07666). Then
+underdamped Langevin goes on with these units.
+
+Annealing finds modes; it does not weigh them: each chain stays in the mode that its descent led to.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax, random
+from jaxtyping import Array
+
+from symdsm.inference.compiled import Joint
+from symdsm.inference.descent import descend, relax
+from symdsm.inference.fixed import ADJUSTED, fixed_level
+from symdsm.inference.outcome import levels_group
+from symdsm.inference.paths import RUNGS
+from symdsm.inference.target import Target
+
+__all__ = ["annealed", "cold", "langevin_descent", "stay"]
+
+WALKERS, ETA, STEPS, MEMORY = 16, 0.1, 30, 0.95
+
+
+def langevin_descent(log_joint, key, start: Array, scale: Array, rungs: Array) -> tuple[Array, Array]:
+    """Walkers (walkers, d) after STEPS steps at each level of `rungs`, and 1/sqrt of their mean squared scores (d,)."""
+    score = jax.vmap(jax.grad(log_joint), (0, None))
+    theta = jax.vmap(lambda t: relax(log_joint, t, scale, rungs[0]))(start)
+
+    def rung(state, at):
+        u, key = at
+
+        def move(state, key):
+            theta, power = state
+            g = score(theta, u)
+            power = MEMORY * power + (1 - MEMORY) * jnp.mean(g**2, 0)
+            h = ETA / power
+            return (theta + h * g + jnp.sqrt(2 * h) * random.normal(key, theta.shape, theta.dtype), power), None
+
+        return lax.scan(move, state, random.split(key, STEPS))[0], None
+
+    first = jnp.mean(score(theta, rungs[0]) ** 2, 0) + 1e-12
+    (theta, power), _ = lax.scan(rung, (theta, first), (rungs, random.split(key, len(rungs))))
+    return theta, 1 / jnp.sqrt(power)
+
+
+def cold(target: Target, joint: Joint, key, walkers: int) -> tuple[Array, Array]:
+    """Starts from noise (walkers, size) and their spread."""
+    start = target.starts(key, walkers, joint.value)
+    return start, jnp.maximum(jnp.std(start, 0), 1e-3)
+
+
+def annealed(target: Target, options, key):
+    """Down the ladder, then draws at the lowest level."""
+    key_start, key_descend, key_run = random.split(key, 3)
+    joint = Joint(target)
+    start, scale = cold(target, joint, key_start, max(WALKERS, options.chains))
+    if target.scores:
+        rungs = jnp.linspace(1.0, 0.0, RUNGS + 1)
+        theta, scale = joint(langevin_descent, key_descend, start, scale, rungs)
+        kernel = "underdamped"
+    else:
+        descent = joint(descend, key_descend, start, scale)
+        theta, scale, kernel = descent.walkers[0], jnp.exp(descent.log_scale[0]), "nuts"
+    track = np.append(np.linspace(1, 0, RUNGS + 1), np.full(options.draws, -1.0))
+    levels = levels_group(np.tile(track, (options.chains, 1)), RUNGS + 1)
+    return fixed_level(target, joint, kernel, theta[: options.chains], scale, options, key_run, levels=levels)
+
+
+def stay(target: Target, kernel: str, options, key):
+    """Draws at the lowest level from a cold start, without coming down."""
+    key_start, key_settle, key_run = random.split(key, 3)
+    joint = Joint(target)
+    if kernel in ADJUSTED:
+        start, scale = cold(target, joint, key_start, options.chains)
+        return fixed_level(target, joint, kernel, start, jnp.ones_like(scale), options, key_run)
+    start, scale = cold(target, joint, key_start, max(WALKERS, options.chains))
+    theta, scale = joint(langevin_descent, key_settle, start, scale, jnp.zeros(RUNGS + 1))
+    return fixed_level(target, joint, kernel, theta[: options.chains], scale, options, key_run)

@@ -1,0 +1,50 @@
+"""Functions of a program's log joint, compiled once for each program text.
+
+    joint = Joint(target);    joint(descend, key, start, scale) == descend(log_joint, key, start, scale), compiled
+
+The data and the network's weights are arguments of the compiled code (`staged` in `target.py`), so another observation
+of the same shape, or another fit of the same network, compiles nothing. The last KEPT functions are kept.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from symdsm.inference.target import Target, staged
+
+__all__ = ["Joint"]
+
+KEPT = 48
+_COMPILED: OrderedDict[tuple, Callable] = OrderedDict()
+
+
+class Joint:
+    """log joint(theta, u) of a target; with `weighed`, log joint(theta, u, power of the likelihood)."""
+
+    def __init__(self, target: Target, weighed: bool = False):
+        zero = jnp.zeros(())
+        example = (jnp.zeros(target.size), zero, zero) if weighed else (jnp.zeros(target.size), zero)
+        self.text, _, _ = staged(jax.value_and_grad(target.log_joint), *example)
+        _, self.constants, self._pure = staged(target.log_joint, *example)
+
+    def __call__(self, fn: Callable, *args, static: tuple = ()):
+        """fn(log_joint, *static, *args), compiled; `fn` is a function of a module, so that it can be recognised."""
+        name = self.text, fn, static
+        if name not in _COMPILED:
+            pure = self._pure
+            _COMPILED[name] = jax.jit(lambda constants, *args: fn(partial(pure, constants), *static, *args))
+            while len(_COMPILED) > KEPT:
+                _COMPILED.popitem(last=False)
+        _COMPILED.move_to_end(name)
+        return _COMPILED[name](self.constants, *args)
+
+    def value(self, *args):
+        """log joint at one point, compiled."""
+        return self(_value, *args)
+
+
+def _value(log_joint, *args):
+    return log_joint(*args)

@@ -1,0 +1,115 @@
+"""What the program says beside its posterior: log likelihood, predictive draws, prior draws.
+
+    log_likelihood          of each entry of an observed site's batch, at each posterior draw
+    posterior_predictive    observed sites drawn anew, one for each posterior draw
+    predictive_fit          log p(y | draw) summed over a site, for the data (`<site>_observed`) and for the site drawn
+                            anew (`<site>_replicated`): the two have one law where the model holds (Gelman, Meng & Stern
+                            1996)
+    prior                   latent and deterministic sites; learned priors are drawn as noised training examples, which
+                            is the law that they learned. prior_predictive: observed sites drawn from these
+
+Some sites cannot be drawn anew: factors, improper laws, kernels whose draws need chains of their own, observed learned
+priors. They stay as given, and an attribute of the tree, `left_out`, names the groups that miss them.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from arviz_base import dict_to_dataset
+from jax import lax, random
+from numpyro import handlers
+from numpyro.primitives import Messenger
+
+from symdsm.inference.handlers import find_learned
+from symdsm.inference.likelihood import core
+from symdsm.inference.priors import KernelDistribution
+from symdsm.inference.target import Target
+
+__all__ = ["chain_dataset", "predictive_groups"]
+
+PRIOR_DRAWS = 500
+
+
+def chain_dataset(values: dict):
+    """Arrays (chain, draw, ...) by name as a dataset."""
+    return dict_to_dataset({name: np.asarray(value) for name, value in values.items()})
+
+
+class _anew(Messenger):
+    """Draws the named observed sites anew."""
+
+    def __init__(self, fn, names, key):
+        self.names, self.key = names, key
+        super().__init__(fn)
+
+    def process_message(self, msg):
+        if msg["type"] == "sample" and msg["name"] in self.names:
+            msg["is_observed"], msg["value"] = False, None
+            msg["kwargs"]["rng_key"] = random.fold_in(self.key, self.names.index(msg["name"]))
+
+
+def _trace(target, latent, key, anew=()):
+    program = handlers.substitute(handlers.seed(target.program, key), data=latent)
+    return handlers.trace(_anew(program, tuple(anew), key)).get_trace(*target.args, **target.kwargs)
+
+
+def _drawable(target: Target) -> list[str]:
+    """Observed sites that can be drawn anew."""
+
+    def can(site):
+        fn = core(site["fn"])
+        chains = isinstance(fn, KernelDistribution) and fn.event_shape and fn.kernel.compile().needs_chains
+        if not np.size(site["value"]) or find_learned(fn) is not None or chains:
+            return False
+        try:
+            jax.eval_shape(fn.sample, random.key(0))
+        except NotImplementedError:
+            return False
+        return True
+
+    return [name for name, site in target.observed_sites.items() if can(site)]
+
+
+def predictive_groups(target: Target, sites: dict, key) -> tuple[dict, list[str]]:
+    """The groups of the module docstring for posterior draws `sites` (chain, draw, ...), and what is left out."""
+    key_predict, key_prior = random.split(key)
+    anew = _drawable(target)
+    data = [name for name, value in target.observed.items() if np.size(value)]
+    left = [f"posterior_predictive of {name}" for name in data if name not in anew]
+    groups = _of_posterior(target, {n: sites[n] for n in target.latent}, data, anew, key_predict) if data else {}
+    try:
+        groups |= _of_prior(target, anew, key_prior)
+    except NotImplementedError:
+        left.append("prior: a latent site cannot be drawn")
+    return groups, left
+
+
+def _of_posterior(target, latent, data, anew, key):
+    def total(trace, name):
+        return jnp.sum(trace[name]["fn"].log_prob(trace[name]["value"]))
+
+    def at(one, key):
+        given, again = _trace(target, one, key), _trace(target, one, key, anew)
+        density = {name: given[name]["fn"].log_prob(given[name]["value"]) for name in data}
+        drawn = {name: again[name]["value"] for name in anew}
+        fit = {f"{name}_observed": total(given, name) for name in anew}
+        return density, drawn, fit | {f"{name}_replicated": total(again, name) for name in anew}
+
+    chains, draws = next(iter(latent.values())).shape[:2]
+    keys = random.split(key, (chains, draws))
+    density, drawn, fit = jax.jit(lambda s, k: lax.map(lambda a: jax.vmap(at)(*a), (s, k)))(latent, keys)
+    groups = {"log_likelihood": chain_dataset(density)}
+    if anew:
+        groups |= {"posterior_predictive": chain_dataset(drawn), "predictive_fit": chain_dataset(fit)}
+    return groups
+
+
+def _of_prior(target, anew, key):
+    def at(key):
+        start, noise = random.split(key)
+        trace = _trace(target, target.prior_draw(start), noise, anew)
+        return {n: site["value"] for n, site in trace.items() if site["type"] in ("sample", "deterministic")}
+
+    drawn = {name: np.asarray(v)[None] for name, v in jax.jit(jax.vmap(at))(random.split(key, PRIOR_DRAWS)).items()}
+    groups = {"prior": dict_to_dataset({n: v for n, v in drawn.items() if n not in target.observed})}
+    return groups | ({"prior_predictive": dict_to_dataset({n: drawn[n] for n in anew})} if anew else {})

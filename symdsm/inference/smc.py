@@ -1,0 +1,166 @@
+r"""Particles over the levels: sequential Monte Carlo with the evidence (Del Moral, Doucet & Jasra 2006, JRSS B 68).
+
+The path runs from the prior at the largest level to the posterior at the lowest one, t from 2 to 0:
+
+    t in [1, 2]     u = 1, the likelihood to the power (2 - t)^3: from prior to posterior at the largest level
+    t in [0, 1]     u = t, the full likelihood:                    down the levels
+
+Each population starts at draws of the prior. At each rung t -> t' the particles are weighed by joint(t') / joint(t),
+where t' is chosen by bisection so that their effective size is half of their number (Jasra et al. 2011), resampled
+systematically, and moved by MOVES Hamiltonian transitions in units of their own spread, whose step follows the
+acceptance. The product of the mean weights estimates
+
+    evidence = integral of (prior at the lowest level) * likelihood,
+
+given a prior normalised at every level, as dual fits are. Chains are independent populations: the estimate is the mean
+over chains, its error the standard error over chains, in nats. The adaptive choices bias it by order 1/draws.
+
+Particles that share an ancestor stand next to each other, so ArviZ's effective sample size, which looks at
+neighbouring draws, counts them as the copies that they are.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax, random
+from jax.scipy.special import logsumexp
+from jaxtyping import Array
+from tqdm.auto import tqdm
+
+from symdsm.errors import SamplingError
+from symdsm.inference.compiled import Joint
+from symdsm.inference.devices import spread
+from symdsm.inference.hamiltonian import hmc
+from symdsm.inference.outcome import levels_group, posterior_tree
+from symdsm.inference.target import Target
+
+__all__ = ["log_mean_evidence", "smc"]
+
+MOVES, LEAPFROGS, TARGET, SHARE, BISECTIONS = 4, 8, 0.75, 0.5, 25
+FINISH, MOST_RUNGS = 5, 1000
+
+
+def density(log_joint, theta: Array, t: Array) -> Array:
+    """log joint at place t of the path; a value that is no number is -inf."""
+    value = log_joint(theta, jnp.minimum(t, 1.0), jnp.clip(2 - t, 0.0, 1.0) ** 3)
+    return jnp.where(jnp.isnan(value), -jnp.inf, value)
+
+
+def _rung(log_joint, keys, theta, t, log_step):
+    """One rung of every population: theta (chains, n, d), t and log_step (chains,)."""
+    return jax.vmap(lambda *state: _one(log_joint, *state))(keys, theta, t, log_step)
+
+
+def _one(log_joint, key, theta, t, log_step):
+    n = theta.shape[0]
+    values = jax.vmap(lambda p, s: density(log_joint, p, s), (0, None))
+    now = values(theta, t)
+
+    def log_weights(s):
+        return jnp.where(jnp.isfinite(now), values(theta, s) - now, -jnp.inf)
+
+    def enough(s):
+        w = log_weights(s)
+        return 2 * logsumexp(w) - logsumexp(2 * w) >= jnp.log(SHARE * n)
+
+    def bisect(_, ends):
+        low, high = ends
+        middle = (low + high) / 2
+        fine = enough(middle)
+        return jnp.where(fine, low, middle), jnp.where(fine, middle, high)
+
+    _, careful = lax.fori_loop(0, BISECTIONS, bisect, (jnp.zeros_like(t), t))
+    to = jnp.where(enough(jnp.zeros_like(t)), 0.0, careful)
+    weights = log_weights(to)
+    pick, move = random.split(key)
+    theta = theta[_systematic(pick, weights)]
+    scale = jnp.maximum(jnp.std(theta, 0), 1e-6)
+
+    def transition(state, key):
+        q, log_step = state
+        count, each = random.split(key)
+        length = random.randint(count, (), LEAPFROGS // 2, 3 * LEAPFROGS // 2 + 1)
+        moved = jax.vmap(
+            lambda k, q: hmc(k, q, jnp.exp(log_step), length, lambda q: -density(log_joint, scale * q, to))
+        )(random.split(each, n), q)
+        return (moved.q, log_step + 0.5 * (moved.accept.mean() - TARGET)), (moved.accept, moved.diverging)
+
+    (q, log_step), (accept, diverging) = lax.scan(transition, (theta / scale, log_step), random.split(move, MOVES))
+    gain = logsumexp(weights) - jnp.log(n)
+    return scale * q, to, log_step, gain, accept.mean(0), diverging.any(0)
+
+
+def _systematic(key, log_weights):
+    """Indices drawn with one uniform: each particle as often as its share says, up to one."""
+    n = log_weights.size
+    heights = jnp.cumsum(jax.nn.softmax(log_weights))
+    return jnp.clip(jnp.searchsorted(heights, (jnp.arange(n) + random.uniform(key)) / n), 0, n - 1)
+
+
+def log_mean_evidence(log_z: np.ndarray) -> tuple[float, float]:
+    """log of the mean of exp(log_z) over populations, and its standard error in nats (NaN for one population)."""
+    top = log_z.max()
+    z = np.exp(log_z - top)
+    error = z.std(ddof=1) / z.mean() / np.sqrt(len(z)) if len(z) > 1 else float("nan")
+    return float(top + np.log(z.mean())), float(error)
+
+
+def smc(target: Target, options, key):
+    """`options.chains` populations of `options.draws` particles."""
+    key_start, key_run, key_tree = random.split(key, 3)
+    joint, chains = Joint(target, weighed=True), options.chains
+    try:
+        starts = jax.vmap(target.prior_start)(random.split(key_start, chains * options.draws))
+    except NotImplementedError as error:
+        raise SamplingError(
+            given=f"method='smc' for a program with a latent that cannot be drawn from its prior: {error}",
+            expected="proper priors: particles start at draws of the prior",
+            fix="give that site a proper prior, or use method='tempered'",
+        ) from error
+    theta = spread(starts.reshape(chains, options.draws, -1), options)
+    if not bool(jnp.isfinite(joint(_first, theta[0])).any()):
+        raise target.impossible(theta[0, 0])
+    t, log_step, log_z = jnp.full(chains, 2.0), jnp.full(chains, -1.5), np.zeros(chains)
+    t, log_step = t.astype(theta.dtype), log_step.astype(theta.dtype)
+    track, finish = [np.ones(chains)], 0
+    with tqdm(total=100, disable=not options.progress, desc="smc", unit="%") as bar:
+        while finish < FINISH:
+            finish += bool((t <= 0).all())
+            keys = random.split(random.fold_in(key_run, len(track)), chains)
+            theta, t, log_step, gain, accept, diverging = joint(_rung, keys, theta, t, log_step)
+            log_z = log_z + np.asarray(gain)
+            track.append(np.minimum(t, 1.0))
+            bar.update(int(100 * (1 - float(t.max()) / 2)) - bar.n)
+            bar.set_postfix(accept=f"{accept.mean():.2f}", level=f"{track[-1].mean():.2f}", log_z=f"{log_z.mean():.1f}")
+            if len(track) > MOST_RUNGS or not np.isfinite(log_z).all():
+                raise SamplingError(
+                    given=f"particles stuck after {len(track) - 1} rungs at t = {np.asarray(t)} (2 prior, 0 posterior)",
+                    expected=f"the lowest level within {MOST_RUNGS} rungs",
+                    fix="ask for more draws, narrow the levels of the fit, or use method='tempered'",
+                )
+    log_evidence, error = log_mean_evidence(log_z)
+    stats = {
+        "acceptance_rate": np.asarray(accept),
+        "diverging": np.asarray(diverging),
+        "lp": np.asarray(joint(_last, theta)),
+    }
+    normalised = all(getattr(prior.fit, "normalised", False) for prior in target.priors.values())
+    attrs = {
+        "partial": 0,
+        "log_evidence": log_evidence,
+        "log_evidence_error": error,
+        "log_evidence_up_to_a_constant": int(not normalised),
+        "rungs": len(track) - 1 - FINISH,
+    }
+    path = np.concatenate([np.stack(track, 1), np.full((chains, 1), -1.0)], 1)
+    levels = levels_group(path, path.shape[1] - 1)
+    levels["log_evidence"] = ("chain", log_z)
+    return posterior_tree(target, theta, stats, attrs, key_tree, levels=levels)
+
+
+def _first(log_joint, theta):
+    return jax.vmap(lambda p: density(log_joint, p, jnp.asarray(1.0, p.dtype)))(theta)
+
+
+def _last(log_joint, theta):
+    return jax.vmap(jax.vmap(lambda p: density(log_joint, p, jnp.zeros((), p.dtype))))(theta)
