@@ -61,6 +61,7 @@ thead th { border-top: 1.5px solid var(--ink); border-bottom: 1px solid var(--in
 tbody tr:last-child > * { border-bottom: 1.5px solid var(--ink); }
 th, td { padding: .3rem .7rem; text-align: right; vertical-align: top; }
 th:first-child, td.word, th.word { text-align: left; }
+td.word:last-child { min-width: 15rem; }
 tbody tr:nth-child(even) > * { background: var(--wash); }
 td.trust { color: #2e6b3e; } td.look { color: #946200; } td.poor { color: #a3262f; font-weight: 600; }
 pre { background: var(--wash); padding: .9rem 1.1rem; overflow-x: auto; font: .8rem/1.5 ui-monospace, Menlo,

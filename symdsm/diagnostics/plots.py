@@ -57,6 +57,8 @@ def _show(axis, image, low: float, high: float, colours: str = "gray_r"):
 
 def images(panels: Mapping[str, np.ndarray], *, spread: Mapping[str, np.ndarray] | None = None) -> Figure:
     """Images side by side: `panels` on the grey scale of the first, those of `spread` (sds) each on its own."""
+    from matplotlib.ticker import MaxNLocator
+
     spread = dict(spread or {})
     count = len(panels) + len(spread)
     figure, axes = _figure(2.1 * count, 2.5, 1, count)
@@ -65,9 +67,10 @@ def images(panels: Mapping[str, np.ndarray], *, spread: Mapping[str, np.ndarray]
     for axis, (title, image) in zip(axes[0], panels.items(), strict=False):
         shown = _show(axis, image, low, high)
         axis.set_title(title)
-    figure.colorbar(shown, ax=axes[0, : len(panels)], location="bottom", shrink=0.35, aspect=40, pad=0.04)
+    bar = {"location": "bottom", "pad": 0.04, "ticks": MaxNLocator(4)}
+    figure.colorbar(shown, ax=axes[0, : len(panels)], shrink=max(0.35, 1 / len(panels)), aspect=40, **bar)
     for axis, (title, image) in zip(axes[0, len(panels) :], spread.items(), strict=True):
-        figure.colorbar(_show(axis, image, 0.0, float(np.nanmax(image)), "Blues"), ax=axis, location="bottom", pad=0.04)
+        figure.colorbar(_show(axis, image, 0.0, float(np.nanmax(image)), "Blues"), ax=axis, **bar)
         axis.set_title(title)
     return figure
 

@@ -61,30 +61,40 @@ def cold(target: Target, joint: Joint, key, walkers: int) -> tuple[Array, Array]
     return start, jnp.maximum(jnp.std(start, 0), 1e-3)
 
 
+def come_down(target: Target, joint: Joint, key, chains: int) -> tuple[Array, Array]:
+    """Walkers (at least WALKERS, size) at the lowest level, and the unit of each coordinate there."""
+    key_start, key_descend = random.split(key)
+    start, scale = cold(target, joint, key_start, max(WALKERS, chains))
+    if target.scores:
+        return joint(langevin_descent, key_descend, start, scale, jnp.linspace(1.0, 0.0, RUNGS + 1))
+    descent = joint(descend, key_descend, start, scale)
+    return descent.walkers[0], jnp.exp(descent.log_scale[0])
+
+
 def annealed(target: Target, options, key):
     """Down the ladder, then draws at the lowest level."""
-    key_start, key_descend, key_run = random.split(key, 3)
+    key_descend, key_run = random.split(key)
     joint = Joint(target)
-    start, scale = cold(target, joint, key_start, max(WALKERS, options.chains))
-    if target.scores:
-        rungs = jnp.linspace(1.0, 0.0, RUNGS + 1)
-        theta, scale = joint(langevin_descent, key_descend, start, scale, rungs)
-        kernel = "underdamped"
-    else:
-        descent = joint(descend, key_descend, start, scale)
-        theta, scale, kernel = descent.walkers[0], jnp.exp(descent.log_scale[0]), "nuts"
+    walkers, scale = come_down(target, joint, key_descend, options.chains)
     track = np.append(np.linspace(1, 0, RUNGS + 1), np.full(options.draws, -1.0))
     levels = levels_group(np.tile(track, (options.chains, 1)), RUNGS + 1)
-    return fixed_level(target, joint, kernel, theta[: options.chains], scale, options, key_run, levels=levels)
+    kernel, start = "underdamped" if target.scores else "nuts", walkers[: options.chains]
+    return fixed_level(target, joint, kernel, start, scale, options, key_run, walkers=walkers, levels=levels)
 
 
 def stay(target: Target, kernel: str, options, key):
-    """Draws at the lowest level from a cold start, without coming down."""
-    key_start, key_settle, key_run = random.split(key, 3)
+    """Draws at the lowest level from a cold start, without coming down.
+
+    Where levels are free, walkers come down all the same, apart from the chains: the diagnosis asks whether they end
+    where the chains are.
+    """
+    key_start, key_settle, key_run, key_descend = random.split(key, 4)
     joint = Joint(target)
+    walkers = come_down(target, joint, key_descend, WALKERS)[0] if target.learned else None
     if kernel in ADJUSTED:
         start, scale = cold(target, joint, key_start, options.chains)
-        return fixed_level(target, joint, kernel, start, jnp.ones_like(scale), options, key_run)
-    start, scale = cold(target, joint, key_start, max(WALKERS, options.chains))
-    theta, scale = joint(langevin_descent, key_settle, start, scale, jnp.zeros(RUNGS + 1))
-    return fixed_level(target, joint, kernel, theta[: options.chains], scale, options, key_run)
+        scale = jnp.ones_like(scale)
+    else:
+        start, scale = cold(target, joint, key_start, max(WALKERS, options.chains))
+        start, scale = joint(langevin_descent, key_settle, start, scale, jnp.zeros(RUNGS + 1))
+    return fixed_level(target, joint, kernel, start[: options.chains], scale, options, key_run, walkers=walkers)

@@ -2,6 +2,8 @@
 
     joint = Joint(target);    joint(descend, key, start, scale) == descend(log_joint, key, start, scale), compiled
 
+    cached(fn, *args) == fn(*args), compiled
+
 The data and the network's weights are arguments of the compiled code (`staged` in `target.py`), so another observation
 of the same shape, or another fit of the same network, compiles nothing. The last KEPT functions are kept.
 """
@@ -15,10 +17,26 @@ import jax.numpy as jnp
 
 from symdsm.inference.target import Target, staged
 
-__all__ = ["Joint"]
+__all__ = ["Joint", "cached"]
 
-KEPT = 48
+KEPT = 96
 _COMPILED: OrderedDict[tuple, Callable] = OrderedDict()
+
+
+def _kept(name: tuple, fn: Callable) -> Callable:
+    """The compiled function under this name: `fn`, or the one that came first."""
+    if name not in _COMPILED:
+        _COMPILED[name] = jax.jit(fn)
+        while len(_COMPILED) > KEPT:
+            _COMPILED.popitem(last=False)
+    _COMPILED.move_to_end(name)
+    return _COMPILED[name]
+
+
+def cached(fn: Callable, *args):
+    """fn(*args), compiled once for each text; `fn` may close over data."""
+    text, constants, pure = staged(fn, *args)
+    return _kept((text,), pure)(constants, *args)
 
 
 class Joint:
@@ -32,14 +50,9 @@ class Joint:
 
     def __call__(self, fn: Callable, *args, static: tuple = ()):
         """fn(log_joint, *static, *args), compiled; `fn` is a function of a module, so that it can be recognised."""
-        name = self.text, fn, static
-        if name not in _COMPILED:
-            pure = self._pure
-            _COMPILED[name] = jax.jit(lambda constants, *args: fn(partial(pure, constants), *static, *args))
-            while len(_COMPILED) > KEPT:
-                _COMPILED.popitem(last=False)
-        _COMPILED.move_to_end(name)
-        return _COMPILED[name](self.constants, *args)
+        pure = self._pure
+        run = _kept((self.text, fn, static), lambda constants, *args: fn(partial(pure, constants), *static, *args))
+        return run(self.constants, *args)
 
     def value(self, *args):
         """log joint at one point, compiled."""

@@ -19,6 +19,7 @@ import xarray as xr
 from arviz_base import dict_to_dataset
 from jaxtyping import Array
 
+from symdsm.inference.compiled import cached
 from symdsm.inference.paths import RUNGS
 from symdsm.inference.predictive import chain_dataset, predictive_groups
 from symdsm.inference.target import Target
@@ -28,15 +29,15 @@ __all__ = ["levels_group", "posterior_tree", "tempered_tree"]
 POINTS = 400
 
 
-def posterior_tree(target: Target, theta, stats: dict, attrs: dict, key, **groups) -> xr.DataTree:
-    """The tree for draws theta (chains, draws, size) at the lowest level."""
-    sites = jax.jit(jax.vmap(jax.vmap(target.sites)))(theta)
+def posterior_tree(target: Target, theta, stats: dict, attrs: dict, key, walkers=None, **groups) -> xr.DataTree:
+    """The tree for draws theta (chains, draws, size) at the lowest level; `walkers` (n, size) came down from noise."""
+    sites = cached(jax.vmap(jax.vmap(target.sites)), theta)
     groups_of_program, left_out = predictive_groups(target, sites, key)
     tree = {
         "posterior": chain_dataset(sites),
         "sample_stats": chain_dataset(stats),
         **groups_of_program,
-        "diagnosis": _diagnosis(target, theta),
+        "diagnosis": _diagnosis(target, theta, walkers),
         **groups,
     }
     if target.observed:
@@ -55,21 +56,19 @@ def posterior_tree(target: Target, theta, stats: dict, attrs: dict, key, **group
     return result
 
 
-def _diagnosis(target, theta):
+def _diagnosis(target, theta, walkers):
     """Up to POINTS draws, evenly spaced over all chains: `theta` (point, coordinate) on the unconstrained scale, the
-    gradient there of the log joint that was sampled, and the chain of each.
+    gradient there of the log joint that was sampled, and where walkers that came down from noise on their own ended,
+    `walkers` (walker, coordinate).
     """
     chains, draws, size = theta.shape
     keep = np.unique(np.linspace(0, draws - 1, max(POINTS // chains, 1)).astype(int))
     points = jnp.reshape(theta[:, keep], (-1, size))
-    gradient = jax.jit(jax.vmap(lambda t: jax.grad(target.log_joint)(t, 0.0)))(points)
-    return xr.Dataset(
-        {
-            "theta": (("point", "coordinate"), np.asarray(points)),
-            "gradient": (("point", "coordinate"), np.asarray(gradient)),
-            "chain_of": ("point", np.repeat(np.arange(chains), len(keep))),
-        }
-    )
+    gradient = cached(jax.vmap(lambda t: jax.grad(target.log_joint)(t, 0.0)), points)
+    found = {"theta": ("point", points), "gradient": ("point", gradient)}
+    if walkers is not None:
+        found["walkers"] = "walker", walkers
+    return xr.Dataset({name: ((first, "coordinate"), np.asarray(v)) for name, (first, v) in found.items()})
 
 
 def tempered_tree(target: Target, run, partial_run: bool, key) -> xr.DataTree:
@@ -92,7 +91,7 @@ def tempered_tree(target: Target, run, partial_run: bool, key) -> xr.DataTree:
         "step_size": float(np.exp(run.state.log_step)),
     }
     levels = _visited(target, run, seen, n)
-    return posterior_tree(target, seen.theta[rows, low], stats, attrs, key, levels=levels)
+    return posterior_tree(target, seen.theta[rows, low], stats, attrs, key, run.descent.walkers[0], levels=levels)
 
 
 def _visited(target, run, seen, n):
@@ -101,7 +100,7 @@ def _visited(target, run, seen, n):
     pick = np.stack([h[np.linspace(0, len(h) - 1, count).astype(int)] if count else h[:0] for h in high])
     rows = np.arange(run.chains)[:, None]
     u = seen.u[rows, pick]
-    sites = jax.jit(jax.vmap(jax.vmap(target.sites)))(seen.theta[rows, pick])
+    sites = cached(jax.vmap(jax.vmap(target.sites)), jnp.asarray(seen.theta[rows, pick]))
     visited = {name: np.asarray(sites[name]) for name in target.latent} | {"coordinate": u}
     visited |= {f"level_{name}": np.asarray(level) for name, level in target.levels(u).items()}
     descent = np.broadcast_to(np.linspace(1, 0, RUNGS + 1), (run.chains, RUNGS + 1))

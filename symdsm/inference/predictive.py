@@ -20,6 +20,7 @@ from jax import lax, random
 from numpyro import handlers
 from numpyro.primitives import Messenger
 
+from symdsm.inference.compiled import cached
 from symdsm.inference.handlers import find_learned
 from symdsm.inference.likelihood import core
 from symdsm.inference.priors import KernelDistribution
@@ -97,7 +98,7 @@ def _of_posterior(target, latent, data, anew, key):
 
     chains, draws = next(iter(latent.values())).shape[:2]
     keys = random.split(key, (chains, draws))
-    density, drawn, fit = jax.jit(lambda s, k: lax.map(lambda a: jax.vmap(at)(*a), (s, k)))(latent, keys)
+    density, drawn, fit = cached(lambda s, k: lax.map(lambda a: jax.vmap(at)(*a), (s, k)), latent, keys)
     groups = {"log_likelihood": chain_dataset(density)}
     if anew:
         groups |= {"posterior_predictive": chain_dataset(drawn), "predictive_fit": chain_dataset(fit)}
@@ -110,6 +111,7 @@ def _of_prior(target, anew, key):
         trace = _trace(target, target.prior_draw(start), noise, anew)
         return {n: site["value"] for n, site in trace.items() if site["type"] in ("sample", "deterministic")}
 
-    drawn = {name: np.asarray(v)[None] for name, v in jax.jit(jax.vmap(at))(random.split(key, PRIOR_DRAWS)).items()}
+    drawn = cached(jax.vmap(at), random.split(key, PRIOR_DRAWS))
+    drawn = {name: np.asarray(v)[None] for name, v in drawn.items()}
     groups = {"prior": dict_to_dataset({n: v for n, v in drawn.items() if n not in target.observed})}
     return groups | ({"prior_predictive": dict_to_dataset({n: drawn[n] for n in anew})} if anew else {})

@@ -41,7 +41,7 @@ def test_trusts_draws_of_the_right_law(fit):
     d = diagnose(tree(good()), fit=fit)
     assert d.verdict == "trust" and d.reasons == () and d.table["ok"].all()
     assert {"R-hat", "ESS bulk", "ESS tail", "MCSE / sd", "typicality of z"} <= set(d.table["check"])
-    assert list(d.table.columns) == ["check", "value", "threshold", "ok", "advice"]
+    assert list(d.table.columns) == ["check", "value", "threshold", "limit", "p_value", "ok", "advice", "why"]
     assert str(d) == "trust: every check is passed"
 
 

@@ -1,0 +1,84 @@
+"""Data, levels, descents and other fits, each agreeing or not by construction."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from arviz_base import dict_to_dataset
+
+from symdsm.diagnostics import consistency
+from symdsm.diagnostics.checks import energy_moves, mean_shift
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def tree(**groups):
+    return xr.DataTree.from_dict(groups)
+
+
+@pytest.mark.parametrize("shift, severity", [(0.0, 0), (-6.0, 2), (6.0, 2)])
+def test_likelihood_of_the_data_among_replicates(shift, severity):
+    values = {"y_observed": rng(1).normal(size=(4, 400)) + shift, "y_replicated": rng(2).normal(size=(4, 400))}
+    (check,) = consistency.likelihood(tree(predictive_fit=dict_to_dataset(values)))
+    assert check.severity == severity and (severity or 0.8 < check.p_value <= 1)
+
+
+def diagnosis(theta, gradient, walkers=None):
+    group = xr.Dataset({"theta": (("point", "coordinate"), theta), "gradient": (("point", "coordinate"), gradient)})
+    if walkers is not None:
+        group["walkers"] = ("walker", "coordinate"), walkers
+    return tree(diagnosis=group)
+
+
+def test_stein_knows_the_effective_number():
+    theta = rng().normal(size=(400, 2)) * 1.3
+    draws = dict_to_dataset({"z": rng(1).normal(size=(4, 500, 2))})
+    assert consistency.stein(diagnosis(theta, -theta), draws)[0].severity == 2
+    slow = dict_to_dataset({"z": np.cumsum(rng(1).normal(size=(4, 500, 2)), 1)})
+    assert consistency.stein(diagnosis(theta, -theta), slow)[0].severity == 0
+    assert consistency.stein(diagnosis(theta / 1.3, -theta / 1.3), draws)[0].severity == 0
+
+
+def test_walkers_that_end_elsewhere():
+    theta, walkers = rng().normal(size=(400, 3)), rng(1).normal(size=(16, 3))
+    assert consistency.descents(diagnosis(theta, -theta, walkers))[0].severity == 0
+    walkers[:8] += 20.0
+    (check,) = consistency.descents(diagnosis(theta, -theta, walkers))
+    assert check.severity == 2 and 0.45 < check.value < 0.6
+    assert consistency.descents(diagnosis(theta, -theta)) == []
+
+
+def test_the_lowest_level():
+    draws = rng().normal(size=(4, 500, 3))
+    u = np.tile(np.linspace(0.001, 0.999, 1000), (4, 1))
+    for shift, severity in ((0.0, 0), (1.0, 1), (3.0, 2)):
+        above = rng(1).normal(size=(4, 1000, 3)) + shift
+        group = dict_to_dataset({"z": above, "coordinate": u}, sample_dims=["chain", "visit"])
+        (check,) = consistency.lowest_level(tree(levels=group), "z", draws)
+        assert check.severity == severity
+        np.testing.assert_allclose(check.value, shift, atol=0.15)
+
+
+def test_other_fits_are_compared_by_name():
+    draws = dict_to_dataset({"z": rng().normal(size=(4, 500, 3))})
+    other = tree(posterior=dict_to_dataset({"z": rng(1).normal(size=(4, 500, 3)) + 1.0}))
+    (check,) = consistency.other_fits(draws, {"seed 1": other})
+    assert check.name == "against seed 1" and check.severity == 1
+
+
+def test_mean_shift_takes_the_monte_carlo_error_off():
+    a, b = rng(0).normal(size=(2, 4, 100, 50))
+    assert mean_shift(a, b) < 0.05
+    np.testing.assert_allclose(mean_shift(a, b + 2.0), 2.0, rtol=0.1)
+
+
+def test_bfmi_of_a_random_walk_in_energy_is_small():
+    """Independent energies: E[(E_n - E_{n-1})^2] / Var = 2; an AR(1) of coefficient a: 2 (1 - a)."""
+    noise = rng().normal(size=(4, 4000))
+    slow = np.zeros_like(noise)
+    for i in range(1, noise.shape[1]):
+        slow[:, i] = 0.95 * slow[:, i - 1] + noise[:, i]
+    for energy, value in ((noise, 2.0), (slow, 0.1)):
+        (check,) = energy_moves(tree(sample_stats=dict_to_dataset({"energy": energy})))
+        np.testing.assert_allclose(check.value, value, rtol=0.2)
