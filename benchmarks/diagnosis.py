@@ -113,13 +113,17 @@ def run(kind, d, seed):
     one_mode = kind in ("annealed", "tempered, one mode", "memorising")
     fit, truth, _ = world(d, 1 if one_mode else 3, seed)
     truth = truth + 0.1 * rng.normal(size=d)
-    seen = max(d // 2, 1) if not kind.startswith("likelihood") else d
-    A = np.linalg.qr(rng.normal(size=(d, seen)))[0].T
-    declared = NOISE
+    seen, noise = max(d // 2, 1), NOISE
+    if kind in ("plain nuts", "stuck"):
+        seen, noise = 1, 3.0  # every mode stays alive
+    if kind.startswith("likelihood"):
+        seen = 40
+    A = rng.normal(size=(seen, d)) / np.sqrt(d) if seen > d else np.linalg.qr(rng.normal(size=(d, seen)))[0].T
+    declared = noise
     if kind.startswith("undertrained"):
         fit = distorted(fit, **({"bend": 1.5} if "error" in kind else {"shrink": 0.3}))
     elif kind == "non-coercive":
-        fit = distorted(fit, fall=0.05 + 1.0 * (seed % 2))
+        fit = distorted(fit, fall=20.0)
     elif kind == "memorising":
         fit, truth = memorising(fit, rng)
     elif kind == "kernel":
@@ -128,7 +132,7 @@ def run(kind, d, seed):
         )
     elif kind.startswith("likelihood"):
         declared = NOISE / 5 if "more" in kind else NOISE * 5
-    y = A @ truth + NOISE * rng.normal(size=seen)
+    y = A @ truth + noise * rng.normal(size=seen)
 
     def program(y):
         x = numpyro.sample("x", sd.LearnedPrior(fit))

@@ -7,9 +7,10 @@ With a score alone nothing can be accepted or refused, so walkers come down by u
 
     x <- x + h s(x; u) + sqrt(2 h) n,        h_i = ETA / E[s_i^2],
 
-with one step for each coordinate, from a running mean over walkers of the squared score. In equilibrium E[s_i^2] is the
-Fisher information, so h_i is ETA times the variance of coordinate i given the others: prior and likelihood both count
-(annealed Langevin: Song & Ermon 2019, arXiv:1907.05600; the preconditioner: Li et al. 2016, arXiv:1512.07666). Then
+with one step for each coordinate, from a running mean over walkers of the squared score, which begins at the curvature
+where the walkers begin. In equilibrium E[s_i^2] is the Fisher information, so h_i is ETA times the variance of
+coordinate i given the others: prior and likelihood both count (annealed Langevin: Song & Ermon 2019, arXiv:1907.05600;
+the preconditioner: Li et al. 2016, arXiv:1512.07666). Then
 underdamped Langevin goes on with these units.
 
 Annealing finds modes; it does not weigh them: each chain stays in the mode that its descent led to.
@@ -50,9 +51,16 @@ def langevin_descent(log_joint, key, start: Array, scale: Array, rungs: Array) -
 
         return lax.scan(move, state, random.split(key, STEPS))[0], None
 
-    first = jnp.mean(score(theta, rungs[0]) ** 2, 0) + 1e-12
-    (theta, power), _ = lax.scan(rung, (theta, first), (rungs, random.split(key, len(rungs))))
+    power = jnp.maximum(jnp.mean(score(theta, rungs[0]) ** 2, 0), _curvature(log_joint, key, theta, rungs[0]))
+    (theta, power), _ = lax.scan(rung, (theta, power), (rungs, random.split(key, len(rungs))))
     return theta, 1 / jnp.sqrt(power)
+
+
+def _curvature(log_joint, key, theta, u):
+    """|d^2 log joint / d theta_i^2|, mean over walkers by one random probe each: near a mode the score says nothing."""
+    probes = random.rademacher(key, theta.shape, theta.dtype)
+    along = jax.vmap(lambda t, v: jax.jvp(lambda t: jax.grad(log_joint)(t, u), (t,), (v,))[1])(theta, probes)
+    return jnp.abs(jnp.mean(probes * along, 0)) + 1e-12
 
 
 def cold(target: Target, joint: Joint, key, walkers: int) -> tuple[Array, Array]:

@@ -105,12 +105,12 @@ class LearnedScore(LearnedPrior):
         batch = value.shape[: value.ndim - len(self.event_shape)]
 
         @jax.custom_jvp
-        def nothing(x):
+        def nothing(x, level):
             return jnp.full(batch, shown, x.dtype)
 
         @nothing.defjvp
         def gradient(primals, tangents):
-            along = self.fit.score(primals[0], self.current_level) * tangents[0]
+            along = self.fit.score(*primals) * tangents[0]
             return nothing(*primals), jnp.sum(along, axis=tuple(range(len(batch), along.ndim)))
 
-        return nothing(value)
+        return nothing(value, jnp.asarray(self.current_level, value.dtype))

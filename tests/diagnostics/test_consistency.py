@@ -32,12 +32,12 @@ def diagnosis(theta, gradient, walkers=None):
 
 
 def test_stein_knows_the_effective_number():
-    theta = rng().normal(size=(400, 2)) * 1.3
+    theta = rng().normal(size=(400, 2)) * 1.6
     draws = dict_to_dataset({"z": rng(1).normal(size=(4, 500, 2))})
     assert consistency.stein(diagnosis(theta, -theta), draws)[0].severity == 2
     slow = dict_to_dataset({"z": np.cumsum(rng(1).normal(size=(4, 500, 2)), 1)})
     assert consistency.stein(diagnosis(theta, -theta), slow)[0].severity == 0
-    assert consistency.stein(diagnosis(theta / 1.3, -theta / 1.3), draws)[0].severity == 0
+    assert consistency.stein(diagnosis(theta / 1.6, -theta / 1.6), draws)[0].severity == 0
 
 
 def test_walkers_that_end_elsewhere():

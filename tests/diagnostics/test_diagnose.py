@@ -18,12 +18,14 @@ def fit():
     return mixture([[1.0] * 8], [1.0], sd=SD, least=LEVEL, most=5.0)
 
 
-def tree(z, track=DESCENT, diverging=0.0, **attrs):
+def tree(z, track=DESCENT, diverging=0.0, tempered=False, **attrs):
     z = np.asarray(z, "float32")
     stats = {"diverging": np.random.default_rng(1).uniform(size=z.shape[:2]) < diverging}
     groups = {"posterior": dict_to_dataset({"z": z}), "sample_stats": dict_to_dataset(stats)}
     if track is not None:
         groups["levels"] = xr.Dataset({"track": (("chain", "iteration"), track)})
+        if tempered:
+            groups["levels"]["weight"] = "rung", np.zeros(33)
     made = xr.DataTree.from_dict(groups)
     made.attrs.update({"learned_sites": ["z"], **attrs})
     return made
@@ -51,6 +53,7 @@ def test_trusts_draws_of_the_right_law(fit):
         (tree(good() * 5), "do not trust", "typicality of z"),
         (tree(good(), track=None), "look", "level travel"),
         (tree(good(), track=np.zeros((4, 100))), "do not trust", "level travel"),
+        (tree(good(), track=DESCENT[:, :40], tempered=True), "do not trust", "travels too little"),
         (tree(apart()), "do not trust", "R-hat"),
         (tree(np.repeat(good(draws=4), 100, axis=1)), "do not trust", "ESS bulk"),
         (tree(good(), diverging=0.02), "look", "divergences"),
@@ -80,7 +83,8 @@ def test_an_ordinary_posterior_needs_no_fit(tmp_path):
     plain = tree(good(), track=None, learned_sites=[])
     d = diagnose(plain)
     assert d.verdict == "trust"
-    assert "R-hat" in d.to_html(tmp_path / "d.html").read_text()
+    html = d.to_html(tmp_path / "d.html").read_text()
+    assert "R-hat" in html and "Pairs." in html and html.count("<svg") == 2
 
 
 def test_a_tree_without_draws():
