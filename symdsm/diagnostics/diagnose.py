@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jaxtyping import Array
+from jaxtyping import ArrayLike
 
 from symdsm.diagnostics import consistency
 from symdsm.diagnostics.checks import Check, convergence, divergences, energy_moves, table
@@ -62,7 +62,7 @@ def diagnose(
     *,
     program: Callable | None = None,
     fit=None,
-    held_out: Array | None = None,
+    held_out: ArrayLike | None = None,
     others: Mapping[str, xr.DataTree] | None = None,
 ) -> Diagnosis:
     """Judge what `sd.sample` returned, or any DataTree with a `posterior` group of named chains and draws.

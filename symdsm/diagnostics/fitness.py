@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import random
-from jaxtyping import Array
+from jaxtyping import ArrayLike
 
 from symdsm.diagnostics.checks import Check
 from symdsm.inference.line_integral import potential_from_score
@@ -29,7 +29,7 @@ LEVELS, REPEATS = (0.0, 0.2, 0.5, 0.8), 4
 POINTS, CENTRES, PROBED = 400, 1000, 16
 
 
-def score_slope(fit, clean: Array, u: float) -> tuple[float, float]:
+def score_slope(fit, clean: ArrayLike, u: float) -> tuple[float, float]:
     """(b, its standard error) on `clean` (n, *event) noised at coordinate u."""
     level = fit.levels.at(u)
     parameters = {**fit.params, fit.kernel.level.name: level}
@@ -84,7 +84,7 @@ def curl(fit) -> float:
     return float(jnp.mean(jax.vmap(potential.curl)(y, random.split(random.key(3), len(y)))))
 
 
-def fit_checks(name: str, fit, draws: np.ndarray, held_out: Array | None) -> list[Check]:
+def fit_checks(name: str, fit, draws: np.ndarray, held_out: ArrayLike | None) -> list[Check]:
     """The checks of the fit behind site `name`; draws (..., *event)."""
     why = "the share of the score that is right; three standard errors are given away"
     checks = [
