@@ -22,8 +22,8 @@ from numpyro.primitives import Messenger
 
 from symdsm.inference.compiled import cached
 from symdsm.inference.handlers import find_learned
+from symdsm.inference.kernel_distribution import KernelDistribution
 from symdsm.inference.likelihood import core
-from symdsm.inference.priors import KernelDistribution
 from symdsm.inference.target import Target
 
 __all__ = ["chain_dataset", "predictive_groups"]

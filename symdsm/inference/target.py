@@ -28,8 +28,8 @@ from symdsm.errors import DataError, SamplingError, ShapeError
 from symdsm.inference.handlers import find_learned, noise_level
 from symdsm.inference.likelihood import Path
 from symdsm.inference.priors import noised
-from symdsm.inference.supports import admits
 from symdsm.inference.scores import LearnedScore, scores_allowed
+from symdsm.inference.supports import admits
 
 __all__ = ["Target", "staged"]
 
