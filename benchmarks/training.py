@@ -1,14 +1,12 @@
 """What does `sd.fit` cost beside a loop written by hand? `python -m benchmarks.training [--rounds N] [--chunks N]`.
 
-Three figures, each a ratio of times taken in turn in one run:
+Two figures, each a ratio of times taken in turn in one run:
 
     step        one step of the loop of `sd.fit` (history, NaN guard, progress bar, checks of the held-out rows) over
                 one step of a hand-written Equinox + Optax scan: the same network on the same data, the same
                 objective with Gaussian noise, stratified levels, clipping, AdamW on a cosine, averaged weights; the
                 scales of input and output are Gaussian closed forms (Karras et al. 2022) written out by hand
     progress    the loop with its progress bar, written to a file, over the loop without
-    torch       samples per second of `sd.fit` over those of the denoising trainers of azula and sbi, same data,
-                width, depth and batch, one thread more or less; skipped with the reason where torch is not installed
 
 Everything is compiled before the clock starts. Each round runs every contestant, starting from another one each time,
 and each keeps its fastest round: other work on the machine hurts all alike, and least of all the figures.
@@ -147,10 +145,11 @@ def fastest(contestants: dict[str, Callable[[], None]], rounds: int) -> dict[str
     return best
 
 
-def main(rounds: int, chunks: int) -> None:
+def main(rounds: int, chunks: int, case: str | None) -> None:
     """Print the table."""
     steps, rng = 100 * chunks, np.random.default_rng(0)
-    for case, (objective, entries, width) in CASES.items():
+    for name in CASES if case is None else [case]:
+        objective, entries, width = CASES[name]
         data = rng.normal(size=(2000, entries)).astype(np.float32) * np.linspace(0.5, 2.0, entries, dtype=np.float32)
         net = network(objective, entries, width)
         loop = ours(objective, data, net, steps)
@@ -161,8 +160,8 @@ def main(rounds: int, chunks: int) -> None:
 
         runs = {"sd.fit": lambda loop=loop: loop(False), "with progress": shown}
         found = fastest(runs | {"by hand": by_hand(objective, data, net, steps)}, rounds)
-        each = {name: 1e3 * seconds / steps for name, seconds in found.items()}
-        print(f"{case}: " + ", ".join(f"{name} {ms:.3f} ms a step" for name, ms in each.items()))
+        each = {who: 1e3 * seconds / steps for who, seconds in found.items()}
+        print(f"{name}: " + ", ".join(f"{who} {ms:.3f} ms a step" for who, ms in each.items()))
         print(f"    step      {found['sd.fit'] / found['by hand']:.3f}")
         print(f"    progress  {found['with progress'] / found['sd.fit']:.3f}")
 
@@ -171,4 +170,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--chunks", type=int, default=5)
+    parser.add_argument("--case", choices=CASES, help="one of the cases only")
     main(**vars(parser.parse_args()))

@@ -21,7 +21,7 @@ from scipy.stats import norm
 import symdsm as sd
 
 DATA = Path(__file__).parent / "data" / "galaxies.csv"
-LEVELS, STEPS, FOLDS = sd.geometric(0.4, 30.0), 1000, 4
+LEVELS, STEPS, FOLDS = sd.geometric(0.4, 30.0), 2500, 4
 WIDTHS = np.geomspace(0.4, 4.0, 12)
 GRID = np.linspace(0.0, 45.0, 1801)
 
@@ -50,10 +50,11 @@ def main(run):
 
 
 def learn(run, velocity, name):
-    """A density of the velocities at every level; weight decay and few steps, as the data are few."""
+    """A density of the velocities at every level."""
     net = sd.Energy((1,), key=run.key(f"net {name}"), width=64)
     key = run.key(f"fit {name}")
-    return sd.fit(net, velocity[:, None], gaussian, key=key, levels=LEVELS, steps=STEPS, batch_size=128, validation=0.0)
+    how = {"levels": LEVELS, "steps": STEPS, "batch_size": 128, "learning_rate": 5e-3, "validation": 0.0}
+    return sd.fit(net, velocity[:, None], gaussian, key=key, **how)
 
 
 def compare(run, seen, unseen, k):
@@ -76,6 +77,8 @@ def picture(velocity, density, rows):
     for name, colour in (("kernel", "0.5"), ("learned", "C0")):
         right.semilogx(WIDTHS, rows[name].mean(1), color=colour, marker="o", ms=3, label=name)
     right.axhline(rows["normal"].mean(), color="0.5", ls=":", label="normal law")
+    right.set_xticks([0.5, 1.0, 2.0, 4.0], labels=["0.5", "1", "2", "4"])
+    right.set_xticks([], minor=True)
     right.set(xlabel="sigma, 1000 km/s", ylabel="mean log density of held-out galaxies")
     right.legend(frameon=False)
     return figure

@@ -10,14 +10,13 @@ u are, too.
 """
 
 import math
-from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-__all__ = ["EMBEDDING", "MLP", "Embedding", "Modulated", "ResidualMLP"]
+__all__ = ["EMBEDDING", "MLP", "Embedding", "Modulated"]
 
 WAVES, EMBEDDING = 6, 64
 
@@ -76,57 +75,38 @@ class Modulated(eqx.Module):
         return self.outer(jax.nn.silu(self.inner(h) * (1.0 + scale) + shift))
 
 
-class _Layers(eqx.Module):
-    """The parts of a vector backbone, made for `size` inputs, `heads` outputs each and `contexts` context entries."""
+class MLP(eqx.Module):
+    """h <- block(h, e), or with `residual` h <- h + block(h, e), `depth` times, between two linear maps."""
 
     embedding: Embedding
     first: eqx.nn.Linear
     blocks: list[Modulated]
     last: eqx.nn.Linear
+    residual: bool = eqx.field(static=True)
 
-    def __init__(self, size: int, heads: int, contexts: int, width: int, depth: int, *, key: PRNGKeyArray):
-        keys = jax.random.split(key, depth + 3)
+    def __init__(
+        self,
+        event: tuple[int, ...],
+        heads: int,
+        contexts: int,
+        width: int,
+        depth: int,
+        *,
+        key: PRNGKeyArray,
+        residual: bool = False,
+    ):
+        keys, size = jax.random.split(key, depth + 3), math.prod(event)
         self.embedding = Embedding(contexts, key=keys[0])
         self.first = eqx.nn.Linear(size + contexts, width, key=keys[1])
         self.last = eqx.nn.Linear(width, heads * size, key=keys[2])
         self.blocks = [Modulated(width, key=k) for k in keys[3:]]
-
-    def start(self, v: Array, c: Array | None) -> Array:
-        """first(v, c)."""
-        return self.first(v if c is None else jnp.concatenate([v, c]))
-
-
-class ResidualMLP(eqx.Module):
-    """h <- h + block(h, e), `depth` times, between two linear maps."""
-
-    layers: _Layers
-
-    def __init__(self, event: tuple[int, ...], heads: int, contexts: int, width: int, depth: int, *, key: PRNGKeyArray):
-        self.layers = _Layers(math.prod(event), heads, contexts, width, depth, key=key)
+        self.residual = residual
 
     def __call__(self, v: Array, u: Array, c: Array | None = None) -> Array:
         """(heads, *v.shape) for one event v, the level's coordinate u and the context c."""
-        e, h = self.layers.embedding(u, _flat(c)), self.layers.start(jnp.ravel(v), _flat(c))
-        for block in self.layers.blocks:
-            h = h + block(h, e)
-        return self.layers.last(jax.nn.silu(h)).reshape(-1, *v.shape)
-
-
-class MLP(eqx.Module):
-    """h <- block(h, e), `depth` times, without the sum; otherwise as `ResidualMLP`."""
-
-    layers: _Layers
-
-    def __init__(self, event: tuple[int, ...], heads: int, contexts: int, width: int, depth: int, *, key: PRNGKeyArray):
-        self.layers = _Layers(math.prod(event), heads, contexts, width, depth, key=key)
-
-    def __call__(self, v: Array, u: Array, c: Array | None = None) -> Array:
-        """(heads, *v.shape) for one event v, the level's coordinate u and the context c."""
-        e, h = self.layers.embedding(u, _flat(c)), self.layers.start(jnp.ravel(v), _flat(c))
-        for block in self.layers.blocks:
-            h = block(h, e)
-        return self.layers.last(jax.nn.silu(h)).reshape(-1, *v.shape)
-
-
-def _flat(c: Any) -> Array | None:
-    return None if c is None else jnp.ravel(c)
+        c = None if c is None else jnp.ravel(c)
+        h = self.first(jnp.ravel(v) if c is None else jnp.concatenate([jnp.ravel(v), c]))
+        e = self.embedding(u, c)
+        for block in self.blocks:
+            h = block(h, e) + (h if self.residual else 0.0)
+        return self.last(jax.nn.silu(h)).reshape(-1, *v.shape)

@@ -28,40 +28,28 @@ class _Parts(eqx.Module):
         return nnx.merge(self.description, self.arrays)(*given)
 
 
-class FlaxEnergy(AbstractEnergy):
+class _Called(eqx.Module):
+    """What the three kinds share: the module, called on one event."""
+
+    module: _Parts
+    event_shape: tuple[int, ...] = eqx.field(static=True)
+    context_shape: tuple[int, ...] | None = eqx.field(static=True)
+
+    def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
+        """What the module returns for one event."""
+        return self.module(x, level) if context is None else self.module(x, level, context)
+
+
+class FlaxEnergy(_Called, AbstractEnergy):
     """An energy by Flax."""
 
-    module: _Parts
-    event_shape: tuple[int, ...] = eqx.field(static=True)
-    context_shape: tuple[int, ...] | None = eqx.field(static=True)
 
-    def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
-        """Energy of one event; scalar."""
-        return self.module(x, level) if context is None else self.module(x, level, context)
-
-
-class FlaxScore(AbstractScore):
+class FlaxScore(_Called, AbstractScore):
     """A score by Flax."""
 
-    module: _Parts
-    event_shape: tuple[int, ...] = eqx.field(static=True)
-    context_shape: tuple[int, ...] | None = eqx.field(static=True)
 
-    def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
-        """Score of one event, of its shape."""
-        return self.module(x, level) if context is None else self.module(x, level, context)
-
-
-class FlaxDenoiser(AbstractDenoiser):
+class FlaxDenoiser(_Called, AbstractDenoiser):
     """A denoiser by Flax."""
-
-    module: _Parts
-    event_shape: tuple[int, ...] = eqx.field(static=True)
-    context_shape: tuple[int, ...] | None = eqx.field(static=True)
-
-    def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
-        """Estimate of the clean event, of the noisy event's shape."""
-        return self.module(x, level) if context is None else self.module(x, level, context)
 
 
 _KINDS = {"energy": FlaxEnergy, "score": FlaxScore, "denoiser": FlaxDenoiser}

@@ -20,6 +20,7 @@ has (Salimans & Ho, Should EBMs model the energy or the score?, 2021; Du et al.,
 
 import math
 from abc import abstractmethod
+from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
@@ -27,19 +28,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from symdsm.errors import ParameterError
-from symdsm.learning.backbones import MLP, ResidualMLP
+from symdsm.learning.backbones import MLP
 from symdsm.learning.convolutions import UNet
 from symdsm.learning.sets import DeepSet
 
 __all__ = [
-    "MLP",
     "AbstractDenoiser",
     "AbstractEnergy",
     "AbstractScore",
     "Architecture",
     "Denoiser",
     "Energy",
-    "ResidualMLP",
     "Score",
 ]
 
@@ -113,7 +112,7 @@ class Architecture(NamedTuple):
         return _BACKBONES[self.backbone](self.event_shape, heads, contexts, self.width, self.depth, key=key)
 
 
-_BACKBONES = {"residual": ResidualMLP, "mlp": MLP, "unet": UNet, "set": DeepSet}
+_BACKBONES = {"residual": partial(MLP, residual=True), "mlp": MLP, "unet": UNet, "set": DeepSet}
 
 
 def _shape(shape) -> tuple[int, ...] | None:

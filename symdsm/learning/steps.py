@@ -13,7 +13,6 @@ are those of one device up to the order of that sum.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -104,6 +103,7 @@ class Steps:
         self.optimiser = _optimiser(settings)
         self._whole = None if mesh is None else NamedSharding(mesh, PartitionSpec())
         self.chunk: Callable[..., tuple[State, Seen]] = self._compiled(self._chunk, donate_argnums=0)
+        self._by_level = self._compiled(lambda *args: self.losses(*args).reshape(BINS, -1).mean(1))
 
     def _compiled(self, function, **options):
         """`function` under jit, its results on every device."""
@@ -190,9 +190,8 @@ class Steps:
         keys, u = jax.random.split(key, n), ((jnp.arange(n) + 0.5) / n).astype(held_out[0].dtype)
         at = jax.random.randint(jax.random.fold_in(key, n), (n,), 0, len(held_out[0]))
         rows = jax.tree.map(lambda a: a[at], held_out)
-        compiled = self._compiled(lambda *args: self.losses(*args).reshape(BINS, -1).mean(1))
         fixed = self.everywhere((keys, rows, u))
-        return partial(_called, compiled, fixed)
+        return lambda params: self._by_level(params, *fixed)
 
 
 def _placed(a: Array, whole: NamedSharding) -> Array:
@@ -202,7 +201,3 @@ def _placed(a: Array, whole: NamedSharding) -> Array:
     if jnp.issubdtype(a.dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(_placed(jax.random.key_data(a), whole), impl=jax.random.key_impl(a))
     return jax.make_array_from_process_local_data(whole, np.asarray(a))
-
-
-def _called(compiled, fixed, params):
-    return compiled(params, *fixed)

@@ -52,6 +52,7 @@ def test_a_grey_image_needs_no_channel():
         assert out.shape == shape and np.ptp(out) > 0
 
 
+@pytest.mark.slow
 def test_the_unet_sees_the_whole_image_and_shifts_with_it(x64):
     net = eqx.filter_jit(Score((32, 32), key=KEY, width=8, depth=2, backbone="unet"))
     v, u = jax.random.normal(KEY, (32, 32)), jnp.asarray(0.3)
@@ -134,6 +135,7 @@ class Quadratic(AbstractEnergy):
         return jnp.sum(self.weights * x**2) * level
 
 
+@pytest.mark.slow
 def test_anybody_s_equinox_module_trains_and_is_read_back(tmp_path):
     data = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
     options = dict(levels=geometric(0.3, 3.0), objective="dsm", steps=60, batch_size=32, progress=False)

@@ -55,6 +55,7 @@ def test_the_score_of_data_without_end(source):
     assert "validation" in found.history
 
 
+@pytest.mark.slow
 def test_an_iterator_is_resumed_bit_for_bit(tmp_path):
     whole = run(batches())
     with pytest.raises(FitError, match="ended after"):
