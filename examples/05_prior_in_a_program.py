@@ -2,7 +2,8 @@
 
 An energy is trained on points of the plane. In a NumPyro program it is a prior, a likelihood, a member of a plate; its
 noise level may be an unknown of the program; and a density given a context takes that context from other sites. The
-data have a known law, so that every answer can be compared with the exact one.
+data have a known law, so that every answer can be compared with the exact one. Training takes seconds here, and the
+weight of a cluster is what it learns last: about 0.78 of the mass is on the left after 1500 steps, the data have 0.70.
 """
 
 import jax
@@ -19,7 +20,7 @@ rng = np.random.default_rng(0)
 centre = np.where(rng.uniform(size=(4000, 1)) < 0.7, -1.0, 1.0)
 data = centre * [1.0, 0.5] + 0.3 * rng.normal(size=(4000, 2))
 gaussian = sd.families.gaussian()
-training = {"batch_size": 128, "learning_rate": 5e-3, "weight_decay": 0.0, "progress": False}
+training = {"batch_size": 128, "learning_rate": 5e-3, "ema": 0.99, "weight_decay": 0.0, "progress": False}
 net = sd.Energy((2,), key=jax.random.key(0), width=32)
 fit = sd.fit(net, data, gaussian, key=jax.random.key(1), levels=sd.geometric(0.1, 8.0), steps=1500, **training)
 
@@ -33,7 +34,7 @@ def hidden_point(total):
     numpyro.sample("total", laplace.distribution(point.sum(), sigma=2.0), obs=total)
 
 
-posterior = sd.sample(hidden_point, jnp.array(0.5), key=jax.random.key(2), chains=2, draws=1000, progress=False)
+posterior = sd.sample(hidden_point, jnp.array(0.5), key=jax.random.key(2), chains=2, draws=500, progress=False)
 right = float((posterior["posterior"]["point"][..., 0] > 0).mean())
 sums = np.array([-1.5, 1.5])[:, None] + np.sqrt(2 * (0.3**2 + 0.1**2)) * rng.normal(size=(2, 100_000))
 evidence = np.array([0.7, 0.3]) * np.exp(-np.abs(0.5 - sums) / 2).mean(1)
@@ -66,7 +67,7 @@ def blurred(points):
 
 
 seen = jnp.asarray(data[:100] + 0.8 * rng.normal(size=(100, 2)))
-mcmc = MCMC(NUTS(blurred), num_warmup=200, num_samples=500, progress_bar=False)
+mcmc = MCMC(NUTS(blurred), num_warmup=150, num_samples=300, progress_bar=False)
 mcmc.run(jax.random.key(4), seen)
 sigma = mcmc.get_samples()["sigma"]
 print(f"the noise in them: {sigma.mean():.2f} +- {sigma.std():.2f} (truth 0.80)\n")
@@ -87,7 +88,7 @@ def in_context(y):
         numpyro.sample("y", dist.Normal(x, 0.5).to_event(1), obs=y)
 
 
-mcmc = MCMC(sd.MALA(in_context), num_warmup=500, num_samples=2000, progress_bar=False)
+mcmc = MCMC(sd.MALA(in_context), num_warmup=300, num_samples=1000, progress_bar=False)
 mcmc.run(jax.random.key(7), y)
 prior_precision, precision = 1 / (0.5**2 + 0.1**2), 1 / 0.5**2
 exact = (contexts**2 * prior_precision + y * precision) / (prior_precision + precision)

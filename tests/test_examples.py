@@ -49,6 +49,12 @@ SAYS = {
         "use sd.Denoiser(event_shape, key=key) or sd.Autoencoder",
         "truth 0.85",
     ],
+    "05_prior_in_a_program": [
+        "right cluster, given a total of 0.5: 0.",
+        "the noise in them: 0.8",
+        "three hidden values, each in its context: [2.",
+        "exact                                     [2.",
+    ],
     "06_fit_inside_svi": [
         "truth 0.75",
         "latents from the learned prior:   0.7",

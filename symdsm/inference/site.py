@@ -21,6 +21,7 @@ import numpyro
 from jax import lax, random
 from jaxtyping import Array, ArrayLike, PRNGKeyArray
 from numpyro.contrib.module import eqx_module, random_eqx_module
+from numpyro.infer.svi import SVIRunResult
 
 from symdsm.errors import ParameterError, ShapeError
 from symdsm.learning import checks
@@ -78,7 +79,7 @@ def score_matching_site(
 
 
 def fit_from_site(
-    values: Mapping[str, Any],
+    values: Mapping[str, Any] | SVIRunResult,
     name: str,
     net: eqx.Module,
     kernel,
@@ -90,7 +91,7 @@ def fit_from_site(
     params: Mapping[str, Any] | None = None,
     like: ArrayLike | None = None,
 ) -> Fit:
-    """The `Fit` of a site, from the parameters that SVI returned (`result.params`).
+    """The `Fit` of a site, from what SVI returned (its result or `result.params`), or from one draw of random weights.
 
     `net`, `levels`, `objective` and `like` as at the site, `params` at their final values; `data` (rows, *event) are
     clean values, for instance final draws of the latents: they settle the normaliser of a dual fit and serve the
@@ -98,17 +99,10 @@ def fit_from_site(
 
     Raises ParameterError when `values` has no such site, and what `sd.fit` raises.
     """
-    weights = f"{name}$params"
-    if weights not in values:
-        raise ParameterError(
-            given=f"parameters {', '.join(sorted(values)) or '(none)'}",
-            expected=f"{weights!r}, which the site {name!r} registers",
-            fix="pass result.params of numpyro.infer.SVI.run, and the site's name",
-        )
+    trained = _weights(getattr(values, "params", values), name, net)
     clean = jnp.asarray(checks.check_data(data), float)
     potential, affine = _untrained(net, kernel, levels, objective, dict(params or {}), like, clean.dtype)
-    static = eqx.filter(net, eqx.is_inexact_array, inverse=True)
-    potential = eqx.tree_at(lambda p: p.net, potential, eqx.combine(values[weights], static))
+    potential = eqx.tree_at(lambda p: p.net, potential, trained)
     rows = random.permutation(key, len(clean))[:EXAMPLES]
     return Fit(
         potential=finished(potential, objective_named(objective), clean, key),
@@ -120,6 +114,20 @@ def fit_from_site(
         unchecked=False,
         affine=affine,
     )
+
+
+def _weights(values: Mapping[str, Any], name: str, net: eqx.Module) -> eqx.Module:
+    """The network with its weights from the parameter "{name}$params", or leaf by leaf from the sites "{name}/..."."""
+    free, static = eqx.partition(net, eqx.is_inexact_array)
+    registered = values.get(f"{name}$params", free)
+    places = jax.tree.map_with_path(lambda path, _: f"{name}/{jax.tree_util.keystr(path)[1:]}", free)
+    if f"{name}$params" not in values and not set(jax.tree.leaves(places)) <= set(values):
+        raise ParameterError(
+            given=f"parameters {', '.join(sorted(values)) or '(none)'}",
+            expected=f"'{name}$params', which the site {name!r} registers, or one site for each random weight",
+            fix="pass the result of numpyro.infer.SVI.run, or one posterior draw, and the site's name",
+        )
+    return eqx.combine(jax.tree.map(lambda place, leaf: values.get(place, leaf), places, registered), static)
 
 
 def _untrained(net, kernel, levels, objective, params, like, dtype) -> tuple[Potential, bool]:

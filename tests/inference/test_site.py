@@ -1,5 +1,6 @@
 """Score matching as a site: the factor it adds, the gradients it stops, and the fit that comes out."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -82,7 +83,7 @@ def test_svi_learns_the_density(kernel):
     result = svi.run(jax.random.key(2), 2000, jnp.asarray(data), progress_bar=False)
     np.testing.assert_allclose(result.params["mean"], data.mean(0), atol=0.1)
     fit = sd.fit_from_site(
-        result.params, "prior", net, kernel, data, key=jax.random.key(3), levels=LEVELS, objective="dual", like=like
+        result, "prior", net, kernel, data, key=jax.random.key(3), levels=LEVELS, objective="dual", like=like
     )
     for level in (0.3, 1.0):
         noised = data[:500] + level * np.random.default_rng(1).normal(size=(500, 2))
@@ -90,6 +91,27 @@ def test_svi_learns_the_density(kernel):
         gap = np.asarray(fit.log_prob(jnp.asarray(noised, jnp.float32), level)) - truth
         assert np.abs(gap).mean() < 0.25
     assert sd.LearnedPrior(fit).log_prob(jnp.zeros(2)).shape == ()
+
+
+def test_random_weights(kernel, net):
+    """With a prior each weight is a site, the loss is evaluated at their values, and one draw of them makes a fit."""
+    x = jax.random.normal(jax.random.key(4), (64, 2))
+
+    def program(x):
+        sd.score_matching_site("prior", net, kernel, x, levels=LEVELS, prior=dist.Normal(0.0, 0.1))
+
+    value, trace = log_factor(program, x)
+    weights = {name: site for name, site in trace.items() if name.startswith("prior/")}
+    leaves = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))
+    assert sorted(site["value"].shape for site in weights.values()) == sorted(leaf.shape for leaf in leaves)
+    drawn = np.concatenate([np.ravel(site["value"]) for site in weights.values()])
+    np.testing.assert_allclose(drawn.std(), 0.1, rtol=0.1)
+    silent = handlers.substitute(program, {name: 0.0 * site["value"] for name, site in weights.items()})
+    assert abs(log_factor(silent, x)[0] - value) > 1e-3
+    draw = {name: site["value"] for name, site in weights.items()}
+    fit = sd.fit_from_site(draw, "prior", net, kernel, np.asarray(x), key=jax.random.key(0), levels=LEVELS)
+    fitted = [np.ravel(leaf) for leaf in jax.tree.leaves(eqx.filter(fit.model, eqx.is_inexact_array))]
+    np.testing.assert_array_equal(np.sort(np.concatenate(fitted)), np.sort(drawn))
 
 
 def at_site(net, kernel, x, **options):
