@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdsm.codegen.guards import complement
 from symdsm.codegen.naming import compact, statements
-from symdsm.codegen.quantile import density_lines, function_lines, window
+from symdsm.codegen.quantile import density_lines, function_lines, places_text, window
 from symdsm.codegen.stabilise import stabilise
 from symdsm.errors import CodegenError
 from symdsm.symbolic.derive import derivative, noise_targets
@@ -82,6 +82,7 @@ def _by_quadrature(declaration, doprint, names, of_level=False):
     own = density_lines(variable, log_density, inside, doprint, declaration.clean, symbol)
     shared, (value,) = statements([compact(stabilise(score))], doprint, symbol, declaration.clean)
     own += ["", f"def score_of({variable}):", *(f"    {line}" for line in shared), f"    return {value}", ""]
-    call = f"special.mean_square(log_density, score_of, {doprint(low)}, {doprint(high)}, {doprint(start)})"
+    given = [*map(doprint, (low, high, start)), *places_text(log_density, symbol, doprint)]
+    call = f"special.mean_square(log_density, score_of, {', '.join(given)})"
     lines = function_lines("information", names, own, call)
     return lines, f"special.entrywise({', '.join(['information', *names])})", [sp.S.Zero]

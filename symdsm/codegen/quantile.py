@@ -8,9 +8,10 @@ import sympy as sp
 
 from symdsm.codegen.naming import statements
 from symdsm.codegen.stabilise import stabilise
+from symdsm.symbolic.kinks import centres
 from symdsm.symbolic.supports import inside_of, interior_point
 
-__all__ = ["density_lines", "function_lines", "inverse_lines", "quantile_lines", "window"]
+__all__ = ["density_lines", "function_lines", "inverse_lines", "places_text", "quantile_lines", "window"]
 
 
 def quantile_lines(declaration, noise, doprint) -> list[str]:
@@ -22,9 +23,10 @@ def quantile_lines(declaration, noise, doprint) -> list[str]:
     own = density_lines("e", log_density, inside, doprint, declaration.clean)
     free = set().union(log_density.free_symbols, *(end.free_symbols for end in ends))
     names = [doprint(s) for s in (declaration.clean, *declaration.params) if s in free]
+    call = _call(ends, doprint, log_density, e, declaration.normalised)
     return [
         "u = jax.random.uniform(key, shape, dtype)",
-        *function_lines("quantile", ["u", *names], own, _call(ends, doprint)),
+        *function_lines("quantile", ["u", *names], own, call),
         f"e = special.entrywise({', '.join(['quantile', 'u', *names])})",
     ]
 
@@ -34,12 +36,13 @@ def inverse_lines(declaration, doprint, params) -> tuple[list[str], str]:
     ends = window(declaration.support, declaration.period, declaration.anchor, declaration.clean)
     inside = None if isinstance(declaration.support, sp.Interval) else declaration.inside
     own = density_lines("y", declaration.log_density, inside, doprint, declaration.clean, declaration.noisy)
+    call = _call(ends, doprint, declaration.log_density, declaration.noisy, declaration.normalised)
     names = ["x", *params]
     lines = [
         f"shape = jnp.broadcast_shapes({', '.join(f'jnp.shape({n})' for n in names)})",
         f"dtype = jnp.result_type({', '.join([*names, '0.0'])})",
         "u = jax.random.uniform(key, shape, dtype)",
-        *function_lines("quantile", ["u", *names], own, _call(ends, doprint)),
+        *function_lines("quantile", ["u", *names], own, call),
     ]
     return lines, f"special.entrywise({', '.join(['quantile', 'u', *names])})"
 
@@ -76,5 +79,16 @@ def window(support: sp.Set, period=None, anchor=None, clean=None) -> tuple[sp.Ex
     return low, high, interior_point(sp.Interval(low, high))
 
 
-def _call(ends, doprint) -> str:
-    return f"special.inverse_cdf(u, log_density, {', '.join(doprint(end) for end in ends)})"
+def _call(ends, doprint, log_density, variable, normalised) -> str:
+    """The call of `special.inverse_cdf`: where there may be several modes, with their places and the known mass."""
+    places = places_text(log_density, variable, doprint)
+    arguments = [*map(doprint, ends), *places]
+    if places and normalised is True:
+        arguments.append(f"log_mass={doprint(stabilise(-log_density.as_independent(variable, as_Add=True)[0]))}")
+    return f"special.inverse_cdf(u, log_density, {', '.join(arguments)})"
+
+
+def places_text(log_density, variable, doprint) -> list[str]:
+    """The argument that tells where the density may have a mode; none where it has one such place."""
+    places = ", ".join(map(doprint, centres(log_density, variable)))
+    return [f"places=({places})"] if places else []

@@ -9,8 +9,9 @@ import sympy as sp
 
 from symdsm.symbolic.nodes import AbsPower, LogAbs
 
-__all__ = ["break_candidates", "kinks"]
+__all__ = ["break_candidates", "centres", "kinks"]
 
+_MOST = 8
 _TROUBLE = (sp.PolynomialError, NotImplementedError, ValueError)
 
 
@@ -73,3 +74,22 @@ def _roots(a: sp.Expr, variable: sp.Symbol) -> list[sp.Expr] | None:
         root = sp.Wild("root", exclude=[variable])
         found = a.match(sp.log(variable) - root)
         return [sp.exp(found[root])] if found else None
+
+
+def centres(expr: sp.Expr, variable: sp.Symbol) -> list[sp.Expr]:
+    """Where a density of several modes may have one, however narrow: the zeros of its linear and pure quadratic parts.
+
+    None where there is only one such place.
+    """
+    found = set()
+    for part in expr.atoms(sp.Add):
+        if variable not in part.free_symbols or not part.is_polynomial(variable):
+            continue
+        a, b, c = (sp.expand(part).coeff(variable, k) for k in (2, 1, 0))
+        if sp.expand(part - a * variable**2 - b * variable - c) != 0:
+            continue
+        if a == 0:
+            found.add(sp.factor_terms(-c / b))
+        elif b == 0 and (-c / a).is_positive:
+            found |= {sp.sqrt(-c / a), -sp.sqrt(-c / a)}
+    return sorted(found, key=sp.default_sort_key)[:_MOST] if len(found) > 1 else []

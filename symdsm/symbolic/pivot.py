@@ -17,12 +17,14 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from symdsm.symbolic.budget import OutOfTime, bounded
 from symdsm.symbolic.laws import Draw
 from symdsm.symbolic.nodes import LogBesselK, plain
 
 __all__ = ["Pivot", "find_pivot", "merge_gammas", "pivots"]
 
 R = sp.Symbol("r", positive=True)
+_SECONDS = 0.7
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,14 @@ def find_pivot(log_f: sp.Expr, u: sp.Symbol, support: sp.Set) -> Pivot | None:
 
 
 def pivots(log_f: sp.Expr, u: sp.Symbol, support: sp.Set):
-    """Every pivot of the list under which the law is a gamma or a beta-prime."""
+    """Every pivot of the list under which the law is a gamma or a beta-prime, within a time budget."""
     log_f = plain(log_f)
     for image, twice in _images(log_f, u, support):
-        law = _law(_put(log_f, u, image) + sp.log(sp.Abs(sp.factor(sp.together(sp.diff(image, R))))))
+        slope = sp.log(sp.Abs(sp.factor(sp.together(sp.diff(image, R)))))
+        try:
+            law = bounded(_SECONDS, lambda at, more: _law(_put(log_f, u, at) + more), image, slope)
+        except OutOfTime:  # powers of a million, say: such a law is none of these
+            return
         if law is not None:
             yield Pivot(image, *law, twice)
 

@@ -14,6 +14,7 @@ import mpmath
 import sympy as sp
 
 from symdsm.symbolic.declaration import Noise
+from symdsm.symbolic.kinks import centres
 from symdsm.symbolic.probe import numeric, probes
 
 __all__ = ["Reduction", "reduce_to_noise"]
@@ -94,18 +95,35 @@ def _try(declaration, u, image, unit, support, points):
     if not _moves_with(declaration.support, support, image, u):
         return None
     symbols = [x, *declaration.params]
-    gap = numeric(declaration.log_density.xreplace({y: image}) + slope - log_g, [u, *symbols])
+    difference = declaration.log_density.xreplace({y: image}) + slope - log_g
+    gap = numeric(difference, [u, *symbols])
+    places = numeric(sp.Tuple(*centres(difference, u)), symbols)
     rng = random.Random(3)
     for p in points:
         try:
             ends = [numeric(e, symbols)(*p.values()) for e in (support.inf, support.sup)]
             values = [mpmath.mpmathify(gap(_inside(ends, rng), *p.values())) for _ in range(4)]
+            values += _finite_at(gap, places(*map(mpmath.mpf, p.values())), ends, p)
         except _TROUBLE:
             return None
         if any(abs(v - values[0]) > 1e-10 * (1 + abs(v)) or not mpmath.isfinite(v) for v in values):
             return None
-    shift = _shift(declaration.log_density.xreplace({y: image}) + slope - log_g, u, support)
+    shift = _shift(difference, u, support)
     return None if shift is None else Reduction(u, image, log_g, support, shift)
+
+
+def _finite_at(gap, places, ends, point) -> list:
+    """The values at the places inside the ends where a narrow term would show; those that are numbers."""
+    found = []
+    with mpmath.workdps(40):
+        for place in map(mpmath.mpmathify, places):
+            if not mpmath.im(place) and ends[0] < place < ends[1]:
+                try:
+                    value = mpmath.mpmathify(gap(place, *map(mpmath.mpf, point.values())))
+                except _TROUBLE:
+                    continue
+                found += [value] if mpmath.isfinite(value) else []
+    return found
 
 
 def _moves_with(support, base, image, u) -> bool:

@@ -182,3 +182,34 @@ def test_samples_follow_the_kernel(name, x64):
 def test_a_wrong_sampler_is_found(x64):
     declaration, values, cdf = KERNELS["sech density"]
     assert scs.kstest(draws(declaration, values, wrong=0.2), cdf).pvalue < LEVEL
+
+
+def needle(y):
+    """A normal law at 0 and, at 7, one a thousand times narrower; mass one."""
+    parts = [jnp.log(0.5 / s / jnp.sqrt(2 * jnp.pi)) - ((y - m) / s) ** 2 / 2 for m, s in ((0.0, 1.0), (7.0, 1e-3))]
+    return jnp.logaddexp(*parts)
+
+
+def needle_cdf(y):
+    return (scs.norm.cdf(y) + scs.norm(7, 1e-3).cdf(y)) / 2
+
+
+def test_a_needle_is_found_where_its_place_is_known_and_refused_where_only_its_mass_is(dtype):
+    u = jnp.asarray(GRID[::20], dtype)
+
+    def draws(**known):
+        return np.asarray(jax.vmap(lambda v: special.inverse_cdf(v, needle, -INF, INF, 0.0, **known))(u))
+
+    seen = draws(places=(0.0, 7.0), log_mass=0.0)
+    assert error(seen, np.asarray(u, float), needle_cdf) < (1e-6 if dtype == np.float64 else 3e-4)
+    assert np.isnan(draws(log_mass=0.0)).all()
+    assert np.max(draws()) < 6.0  # nothing is known, nothing is noticed
+
+
+def test_a_declared_needle_is_drawn_and_stays_where_it_is(x64):
+    """Its narrow mode does not move with x, which random points alone do not see."""
+    log_f = sp.log(sp.exp(-((y - x) ** 2) / 2) / 2 + 500 * sp.exp(-((y - 7) ** 2) * 500000)) - sp.log(2 * sp.pi) / 2
+    program = build_program(from_density(log_f, y, x, None, None, True), "needle")
+    draws = np.asarray(program.sample(jax.random.key(0), jnp.full(4000, 0.5)))
+    assert "places=(7, x), log_mass=" in program.source
+    assert scs.kstest(draws, lambda v: (scs.norm.cdf(v, 0.5) + scs.norm(7, 1e-3).cdf(v)) / 2).pvalue > 1e-3

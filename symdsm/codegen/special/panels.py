@@ -30,15 +30,21 @@ _VERY_FAR = (110.0, 150.0, 210.0, 300.0, 420.0, 560.0, 700.0)
 _ROUNDS, _SPLITS = 60, 8
 
 
-def _panels(log_parts, parts, dtype):
+def _panels(log_parts, parts, dtype, marks=()):
     """Left ends, sizes, log values (panel, part, node) of panels fine enough for every part, and the doubt left.
 
     Unused panels have size 0. The doubt is the difference of the two rules, summed, as a share of the integral.
 
-    `log_parts` maps tau to the logarithms of `parts` integrands, the first of which is the density.
+    `log_parts` maps tau to the logarithms of `parts` integrands, the first of which is the density. `marks` are values
+    of tau that become ends of panels, so that a peak there is seen, however narrow; a mark that is no number is none.
     """
     right = _NEAR + _FAR + (_VERY_FAR if jnp.finfo(dtype).maxexp > 1000 else ())
     edges = jnp.asarray([*[-e for e in right[:0:-1]], *right], dtype)
+    if marks:
+        own = jnp.clip(jnp.stack(marks), edges[0], edges[-1])
+        edges = jnp.sort(
+            jnp.concatenate([edges, jnp.where(jnp.isfinite(own), own, 0.0)])
+        )
     first = edges.size - 1
     room = first + _ROUNDS * _SPLITS
     size = jnp.diff(edges)

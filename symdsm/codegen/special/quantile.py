@@ -27,18 +27,21 @@ __all__ = ["entrywise", "inverse_cdf", "mean_square"]
 _UNSURE = 1e-6  # the share of the mass above which no draw is given, in float64
 
 
-def inverse_cdf(u, log_density, low, high, start):
+def inverse_cdf(u, log_density, low, high, start, places=(), log_mass=None):
     """The quantile at u of the density exp(log_density(y)) / Z on (low, high); `start` is any point inside.
 
     u, low, high and start are scalars, `log_density` maps a scalar to a scalar; infinite ends are Python floats.
-    The distribution function is met to about 1e-8 in float64 and 1e-6 in float32, as far as y itself can be
+    `places` are points at which the density may have a mode, however narrow, and `log_mass` is log Z, where they are
+    known. The distribution function is met to about 1e-8 in float64 and 1e-6 in float32, as far as y itself can be
     represented. NaN where more than 1e-6 of the mass is not settled: in tails beyond the largest number, or at a
-    pole between the ends. Gradients do not pass through.
+    pole between the ends; and where the mass that was found differs from `log_mass` by more than 1e-4 of it, since
+    then a mode was missed (1e-2 in float32, and the rounding of `log_mass` itself). Gradients do not pass through.
     """
     u = jnp.asarray(u)
     to_y, log_slope, centre, powers, ends = _coordinate(
         low, high, jnp.asarray(start, u.dtype)
     )
+    from_y = _inverse_coordinate(low, high)
 
     def resolved(t):
         return _finite(log_density(to_y(t)) + log_slope(t))
@@ -49,12 +52,20 @@ def inverse_cdf(u, log_density, low, high, start):
     def log_part(tau):
         return log_h(mode + width * jnp.sinh(tau))[None] + _log_cosh_of(tau)
 
-    left, size, values, doubt = _panels(log_part, 1, u.dtype)
+    marks = tuple(
+        jnp.arcsinh((from_y(jnp.asarray(p, u.dtype)) - mode) / width) for p in places
+    )
+    left, size, values, doubt = _panels(log_part, 1, u.dtype, marks)
     tau, log_total = _solve(u, left, size, values[:, 0])
-    unsure = doubt / 10 + tails(log_total + jnp.log(width))
+    log_total = log_total + jnp.log(width)
+    unsure = doubt / 10 + tails(log_total)
     y = jnp.clip(to_y(mode + width * jnp.sinh(tau)), low, high)
-    allowed = jnp.maximum(_UNSURE, 200 * jnp.finfo(u.dtype).eps)
-    return jnp.where(unsure < allowed, y, jnp.nan)
+    eps = jnp.finfo(u.dtype).eps
+    settled = unsure < jnp.maximum(_UNSURE, 200 * eps)
+    if log_mass is not None:
+        rounding = jnp.maximum(1e-4, 1e5 * eps) + 1e3 * eps * jnp.abs(log_mass)
+        settled &= jnp.abs(log_total - log_mass) < rounding
+    return jnp.where(settled, y, jnp.nan)
 
 
 def _continued(log_h, ends, below, above):
@@ -92,13 +103,15 @@ def _continued(log_h, ends, below, above):
     return whole, unsettled
 
 
-def mean_square(log_density, score, low, high, start):
+def mean_square(log_density, score, low, high, start, places=()):
     """E[score(y)^2] under the density exp(log_density(y)) / Z on (low, high), to about 1e-8 where it is finite.
 
-    It is inf where score^2 times the density, seen in t, does not fall towards a finite end of the range.
+    `places` are as in `inverse_cdf`. It is inf where score^2 times the density, seen in t, does not fall towards a
+    finite end of the range.
     """
     start = jnp.asarray(start, jnp.result_type(start, 0.0))
     to_y, log_slope, centre, powers, _ = _coordinate(low, high, start)
+    from_y = _inverse_coordinate(low, high)
 
     def log_h(t):
         return _finite(log_density(to_y(t)) + log_slope(t))
@@ -112,7 +125,11 @@ def mean_square(log_density, score, low, high, start):
         t = mode + width * jnp.sinh(tau)
         return jnp.stack([log_h(t), log_square(t)]) + _log_cosh_of(tau)
 
-    _, size, values, _ = _panels(log_parts, 2, start.dtype)
+    marks = tuple(
+        jnp.arcsinh((from_y(jnp.asarray(p, start.dtype)) - mode) / width)
+        for p in places
+    )
+    _, size, values, _ = _panels(log_parts, 2, start.dtype, marks)
     peak = jnp.max(values, axis=(0, 2))
     h = jnp.exp(values - peak[:, None])
     total = size @ (h @ jnp.asarray(_BOOLE, h.dtype))
@@ -208,6 +225,16 @@ def _coordinate(low, high, start):
         return to_y, log_slope, centre, (-10.0, 2.8), (-largest, -smallest(high))
     whole = jnp.asarray(info.max) / 4
     return lambda t: t, jnp.zeros_like, start, (-32.0, 32.0), (-whole, whole)
+
+
+def _inverse_coordinate(low, high):
+    """y -> t, the inverse of the first of `_coordinate`."""
+    below, above = not _is_infinite(low), not _is_infinite(high)
+    if below and above:
+        return lambda y: jnp.log(y - low) - jnp.log(high - y)
+    if below:
+        return lambda y: jnp.log(y - low)
+    return (lambda y: -jnp.log(high - y)) if above else (lambda y: y)
 
 
 def _mode_and_width(log_h, centre, powers):
