@@ -239,3 +239,12 @@ def test_source_is_one_standalone_module():
     assert float(space["log_bessel_k"](0.3, 2.5)) == float(special.log_bessel_k(0.3, 2.5))
     with pytest.raises(KeyError):
         special.source(["no_such_function"])
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "z"), [(3.0, 2.0, -4.0), (2.5, 2.5, -4.0), (1.5, 2.5, -4.0), (3.0, 2.0, -0.05), (3.0, 2.0, 4.0)]
+)
+def test_kummer_is_right_or_refused(a, b, z, x64):
+    """1F1(a; b; z) with a > b is negative at some z < 0: no logarithm, and no wrong one either."""
+    exact, found = mpmath.hyp1f1(a, b, z), special.log_hyp1f1(a, b, jnp.asarray(z))
+    assert np.isnan(found) if exact < 0 else np.isclose(float(found), float(mpmath.log(exact)), rtol=1e-12)

@@ -4,7 +4,7 @@ The series sum_k (a)_k/(b)_k z**k/k! has positive terms for z > 0. Its terms are
 the positive root of (k + 1)(b + k) = z (a + k) and a width below sqrt(k) when a >= b. Where the peak is near zero, the
 first 192 terms are all that counts. Farther out the sum is a trapezoidal rule on a smooth bump, so every h-th term,
 times h, gives the same to full precision; h is chosen so that 192 terms span the bump (Poisson's summation formula).
-For z < 0 and b > a, 1F1(a; b; z) = e**z 1F1(b-a; b; -z) (DLMF 13.2.39).
+For z < 0 and b >= a, 1F1(a; b; z) = e**z 1F1(b-a; b; -z) (DLMF 13.2.39); for a > b its terms have both signs.
 
 For a < b the bump is wider than its distance from zero when b is large, and then digits are lost.
 """
@@ -66,7 +66,8 @@ def _log_hyp1f1(a, b, z):
     far = jnp.where(negative, z, 0.0) + _log_kummer_sum(
         jnp.where(negative, b - a, a), b, size
     )
-    return jnp.where(small, near, far)
+    far = jnp.where(negative & (a == b), z, far)
+    return jnp.where(small, near, jnp.where(negative & (a > b), jnp.nan, far))
 
 
 @differentiable(
@@ -75,7 +76,7 @@ def _log_hyp1f1(a, b, z):
     lambda out, a, b, z: a / b * hyp1f1_ratio(a, b, z),
 )
 def log_hyp1f1(a, b, z):
-    """log 1F1(a; b; z) for a, b > 0, and b > a where z < 0."""
+    """log 1F1(a; b; z) for a, b > 0; NaN for a > b at z < 0 beyond the series' reach, where 1F1 changes its sign."""
     return _log_hyp1f1(a, b, z)
 
 
