@@ -17,10 +17,13 @@ from functools import singledispatch
 import sympy as sp
 
 from symdsm.errors import DerivationError
+from symdsm.symbolic.budget import OutOfTime, bounded
 from symdsm.symbolic.logs import exact_log
 from symdsm.symbolic.nodes import plain
 
 __all__ = ["level_score", "noise_targets", "readable", "require_level_score", "score"]
+
+_SECONDS = 1.0
 
 
 def derivative(expr: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
@@ -93,7 +96,10 @@ def readable(expr: sp.Expr) -> sp.Expr:
         return expr
     candidates = [expr, sp.factor_terms(expr)]
     if not expr.has(sp.Piecewise) and sp.count_ops(expr) < 60:
-        candidates += [sp.factor_terms(sp.cancel(sp.together(expr))), sp.factor(expr)]
+        try:
+            candidates += bounded(_SECONDS, lambda: [sp.factor_terms(sp.cancel(sp.together(expr))), sp.factor(expr)])
+        except OutOfTime:  # a polynomial of degree 500000, say: it is read as it stands
+            pass
     if not expr.has(sp.Piecewise) and sp.count_ops(expr) < 150:
         opened = sp.expand_log(expr.replace(_is_log_of_one, lambda e: sp.log(sp.together(e.args[0]))))
         flat = sp.Add(*(sp.expand_mul(term, deep=False) for term in sp.Add.make_args(opened)))

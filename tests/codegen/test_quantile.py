@@ -210,6 +210,6 @@ def test_a_declared_needle_is_drawn_and_stays_where_it_is(x64):
     """Its narrow mode does not move with x, which random points alone do not see."""
     log_f = sp.log(sp.exp(-((y - x) ** 2) / 2) / 2 + 500 * sp.exp(-((y - 7) ** 2) * 500000)) - sp.log(2 * sp.pi) / 2
     program = build_program(from_density(log_f, y, x, None, None, True), "needle")
-    draws = np.asarray(program.sample(jax.random.key(0), jnp.full(4000, 0.5)))
-    assert "places=(7, x), log_mass=" in program.source
+    draws = np.asarray(program.sample(jax.random.key(0), jnp.full(300, 0.5)))
+    assert "places=(7, x)" in program.source and "log_mass=" in program.source
     assert scs.kstest(draws, lambda v: (scs.norm.cdf(v, 0.5) + scs.norm(7, 1e-3).cdf(v)) / 2).pvalue > 1e-3
