@@ -20,8 +20,9 @@ gaussian = sd.Kernel.from_random(st.Normal("y", x, sigma), clean=x, level=sigma)
 
 rng = np.random.default_rng(0)
 data = np.where(rng.uniform(size=(4000, 1)) < 0.8, -4.0, 4.0) + 0.3 * rng.normal(size=(4000, 1))
+train, held_out = data[:3500], data[3500:]
 net = sd.Energy((1,), key=jax.random.key(0))
-fit = sd.fit(net, data, gaussian, key=jax.random.key(1), levels=sd.geometric(0.1, 10.0), steps=3000, progress=False)
+fit = sd.fit(net, train, gaussian, key=jax.random.key(1), levels=sd.geometric(0.1, 10.0), steps=3000, progress=False)
 
 
 def program(y):
@@ -37,6 +38,6 @@ for method in ("nuts", "tempered"):
     posterior = sd.sample(program, y, key=jax.random.key(2), draws=1500, method=method, progress=False)
     left = (posterior["posterior"]["z"] < 0).mean(("draw", "z_dim_0")).to_numpy()
     print(f"\n{method}: probability of the left cluster, chain by chain: {left.round(2)}")
-    diagnosis = sd.diagnose(posterior, program=program, fit=fit, held_out=data[:500] * 1.0)
+    diagnosis = sd.diagnose(posterior, program=program, fit=fit, held_out=held_out)
     print(diagnosis)
     diagnosis.to_html(f"{method}.html")

@@ -198,7 +198,7 @@ def _check_site(name, site):
             expected=f"shape {expected}, that of the site's distribution",
             fix="pass data of that shape, or change the program (to_event, plate)",
         )
-    if not bool(jnp.all(admits(fn.support, value))):
+    if not bool(jnp.all(admits(fn.support, jnp.asarray(value)))):
         raise DataError(
             given=f"data between {float(jnp.min(value)):g} and {float(jnp.max(value)):g} at site '{name}'",
             expected=f"values inside the support of the site, {fn.support}",
