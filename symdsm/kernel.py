@@ -30,7 +30,8 @@ from symdsm.arguments import (
 from symdsm.codegen.build import build_program, write_module
 from symdsm.codegen.program import Program
 from symdsm.describe import latex, one_line
-from symdsm.errors import DeclarationError, ParameterError
+from symdsm.errors import ParameterError
+from symdsm.stored import rebuild
 from symdsm.symbolic import constructors, derive, joint_check  # noqa: F401
 from symdsm.symbolic.array_declaration import ArrayDeclaration
 from symdsm.symbolic.circular import from_circular_density
@@ -162,7 +163,7 @@ class Kernel:
         that the parameter's assumptions exclude.
         """
         put = admissible_values(self, values)
-        return _from_source(replaced(replaced(self._declaration.source, self._names), put))
+        return rebuild(Kernel, replaced(replaced(self._declaration.source, self._names), put))
 
     def _public(self, expr):
         if isinstance(expr, dict):
@@ -253,6 +254,17 @@ class Kernel:
     @cached_property
     def _regularity(self) -> Regularity:
         return check_regularity(self._declaration)
+
+    @property
+    def mean_score(self) -> sp.Basic | dict | None:
+        """E[score | x], SymPy: over the pieces on which p is smooth, p at the upper end less p at the lower one.
+
+        Zero where p vanishes at its ends and does not jump; -1/x for speckle of one look. The target less this mean
+        is a control variate. Where it is finite is the condition of the row "mean" in check(); None when it is so
+        nowhere, or is not known. Numbers: `program.mean_score`.
+        """
+        found = self._regularity.mean_score
+        return found if found is None else self._read(found)
 
     def fisher_information(self, of: str = "noisy") -> sp.Expr | None:
         """E[score^2 | x], or with of="level" E[level_score^2 | x]; SymPy, oo where it is infinite.
@@ -365,7 +377,7 @@ class Kernel:
     @classmethod
     def from_json(cls, text: str) -> "Kernel":
         """The kernel that `to_json` wrote. Raises DeclarationError for any other text."""
-        return _from_source(loads(text))
+        return rebuild(cls, loads(text))
 
     @cached_property
     def digest(self) -> str:
@@ -387,27 +399,6 @@ class Kernel:
 
     def _repr_latex_(self) -> str:
         return latex(self)
-
-
-def _from_source(source) -> Kernel:
-    """Call the constructor that a stored declaration names."""
-    kind, *rest = source
-    if kind == "change":
-        inner, moved, clean = rest
-        symbol = next(s for s in moved.free_symbols if s.name == "y")
-        return _from_source(inner).change(lambda value: moved.xreplace({symbol: value}), clean)
-    if kind == "mixture":
-        return Kernel.mixture({_from_source(part): weight for part, weight in rest[0]})
-    if kind == "product":
-        return Kernel.product({name: _from_source(block) for name, block in rest[0].items()})
-    simple = {"random": Kernel.from_random, "density": Kernel.from_density, "sde": Kernel.from_sde}
-    if kind not in simple:
-        raise DeclarationError(
-            given=f"a stored declaration of kind {kind!r}",
-            expected=f"one of {', '.join([*simple, 'change', 'mixture', 'product'])}",
-            fix="write it again with Kernel.to_json of this version",
-        )
-    return simple[kind](*rest)
 
 
 def load(path, net=None):

@@ -88,6 +88,25 @@ def test_an_unknown_fisher_information_leaves_its_reason_in_the_check():
     assert "Fisher information: no closed form" in str(kernel.check())
 
 
+@pytest.mark.parametrize(
+    ("kernel", "expected"),
+    [
+        (gaussian, 0),
+        (speckle.subs({L: 1}), -1 / positive),
+        (sd.Kernel.from_random(abs(st.Normal("e", 0, positive)), clean=positive), -sp.sqrt(2 / sp.pi) / positive),
+        (sd.Kernel.from_random(bare_x + st.Exponential("e", a), clean=bare_x), -a),
+        (
+            sd.Kernel.product({"u": gaussian, "v": speckle.subs({L: 1})}),
+            {"u": 0, "v": -1 / sp.Symbol("x_v", positive=True)},
+        ),
+        (sd.Kernel.product({"u": gaussian, "v": speckle.subs({L: sp.Rational(1, 2)})}), None),
+        (sd.families.random_walk(), 0),
+    ],
+)
+def test_mean_of_the_score(kernel, expected):
+    assert kernel.mean_score == expected
+
+
 def test_repr_and_latex():
     assert repr(gaussian) == "Kernel(log p(y | x) = -log(sigma) - log(2*pi)/2 - (-x + y)**2/(2*sigma**2), level=sigma)"
     blocks = sd.Kernel.product({"size": speckle.subs({L: 1 / sigma**2}), "place": gaussian})

@@ -142,7 +142,8 @@ def _(declaration: ProductDeclaration) -> Regularity:
                              of=[b for n, b in declaration.blocks if own[n].mean_score is not None])  # fmt: skip
     whole = len(means) == len(own)
     text = f"E[score | x] = {means}" if whole else "it is not known for every block"
-    findings.append(Finding("mean", "proven" if whole else "unknown", sp.true if whole else None, text, value=means))
+    verdict, when, value = ("proven", sp.true, means) if whole else ("unknown", None, None)
+    findings.append(Finding("mean", verdict, when, text, value=value))
     return Regularity(
         tuple(findings), declaration.clean, declaration.level, declaration.params, declaration=declaration
     )
