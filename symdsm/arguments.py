@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sympy as sp
+from sympy.stats.joint_rv import JointRandomSymbol
 from sympy.stats.rv import RandomSymbol
 
 from symdsm.errors import DeclarationError, ParameterError
@@ -18,6 +19,7 @@ __all__ = [
     "as_column",
     "check_coordinate",
     "check_declared",
+    "check_parts",
     "check_scalar",
     "check_sde",
     "check_support",
@@ -148,6 +150,26 @@ def check_scalar(kernels: Mapping[str, Any], what: str) -> None:
         )
     if not kernels:
         raise DeclarationError(given=f"{what} of nothing", expected="at least one kernel", fix="pass some kernels")
+
+
+def check_parts(parts: Mapping) -> Any:
+    """Kernels of one noisy value, and laws of sympy.stats beside them; the first kernel. Raises DeclarationError."""
+    kernels = {str(k): part for k, part in enumerate(parts) if not isinstance(part, sp.Expr)}
+    if parts and not kernels:
+        raise DeclarationError(
+            given="a mixture of laws that do not know the clean value",
+            expected="at least one kernel p(y | x) beside them",
+            fix='declare it first: Kernel.from_random(st.Normal("y", x, s), clean=x)',
+        )
+    vectors = [part for part in parts if isinstance(part, sp.Expr) and part.atoms(JointRandomSymbol)]
+    if vectors:
+        raise DeclarationError(
+            given=f"the joint law {vectors[0]} in a mixture",
+            expected="laws of one noisy value",
+            fix='write the law of one entry, st.Normal("e", 0, 10), say',
+        )
+    check_scalar(kernels, "a mixture")
+    return next(iter(kernels.values()))
 
 
 def admissible_values(kernel, values: Mapping) -> dict[sp.Symbol, sp.Expr]:

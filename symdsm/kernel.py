@@ -22,6 +22,7 @@ from symdsm.arguments import (
     as_real,
     check_coordinate,
     check_declared,
+    check_parts,
     check_scalar,
     check_sde,
     check_support,
@@ -139,15 +140,22 @@ class Kernel:
     def mixture(cls, parts: dict) -> "Kernel":
         """sum_k w_k p_k(y | x) of {k1: w, k2: 1 - w}; weights are SymPy expressions that add to one.
 
-        Raises DeclarationError.
+        A part may be a law of sympy.stats that does not know x, a background of outliers:
+        {kernel: 0.95, st.Normal("e", 0, 10): 0.05}. Raises DeclarationError.
         """
-        check_scalar({str(k): part for k, part in enumerate(parts)}, "a mixture")
+        clean = check_parts(parts)._declaration.clean
         check_weights(parts.values())
         names, weights = as_real(*map(sp.sympify, parts.values()))
-        pairs = tuple((kernel._declaration, w) for kernel, w in zip(parts, weights, strict=True))
-        for kernel in parts:
+        kernels = [k if isinstance(k, Kernel) else cls._background(k, clean) for k in parts]
+        pairs = tuple((kernel._declaration, w) for kernel, w in zip(kernels, weights, strict=True))
+        for kernel in kernels:
             names |= kernel._names
         return cls(constructors.mixture(pairs), names)
+
+    @classmethod
+    def _background(cls, law, clean) -> "Kernel":
+        names, (law,) = as_real(law)
+        return cls(constructors.background(law, clean), names)
 
     def change(self, transform, clean: bool = False) -> "Kernel":
         """The same noise in the coordinate u = transform(y); with clean=True the clean value moves as well."""

@@ -8,8 +8,13 @@ _CONSTRUCTORS = {"random": "from_random", "density": "from_density", "sde": "fro
 
 
 def rebuild(kernel_class: type, source: tuple):
-    """The kernel that a source describes, (kind, arguments); raises DeclarationError for an unknown kind."""
+    """The kernel that a source describes, (kind, arguments); raises DeclarationError for an unknown kind.
+
+    A mixture's background is the law itself.
+    """
     kind, *rest = source
+    if kind == "law":
+        return rest[0]
     if kind == "change":
         inner, moved, clean = rest
         symbol = next(s for s in moved.free_symbols if s.name == "y")

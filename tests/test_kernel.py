@@ -107,6 +107,54 @@ def test_mean_of_the_score(kernel, expected):
     assert kernel.mean_score == expected
 
 
+w = sp.Symbol("w", positive=True)
+OUTLIERS = {
+    "normal": (e(0, b), scipy.stats.norm(0, 5)),
+    "uniform": (st.Uniform("e", -b, b), scipy.stats.uniform(-5, 10)),
+    "half-line": (st.Gamma("e", 2, b), scipy.stats.gamma(2, scale=5)),
+    "laplace": (st.Laplace("e", 0, b), scipy.stats.laplace(0, 5)),
+}
+
+
+@pytest.mark.parametrize("name", OUTLIERS)
+def test_a_background_of_outliers_is_a_part(name, x64):
+    law, known = OUTLIERS[name]
+    kernel = sd.Kernel.mixture({law: w, gaussian: 1 - w})
+    assert (kernel.clean, kernel.level, kernel.params, kernel.mean_score) == (x, sigma, (b, sigma, w), 0)
+    found = kernel.check()
+    assert found.holds == found.level_holds == sp.true
+    assert "part 1: it does not depend on sigma" in str(found)
+    program, values = kernel.compile(), {"sigma": 0.6, "b": 5.0, "w": 0.3}
+    at, near = np.array([-7.3, -3, -0.5, 0.2, 1.0, 4.0, 8.0]), scipy.stats.norm(0.5, 0.6)
+    density = 0.3 * known.pdf(at) + 0.7 * near.pdf(at)
+    np.testing.assert_allclose(program.log_prob(at, 0.5, **values), np.log(density), rtol=1e-12)
+    slope = 0.3 * (known.pdf(at + 1e-6) - known.pdf(at - 1e-6)) / 2e-6 - 0.7 * near.pdf(at) * (at - 0.5) / 0.36
+    np.testing.assert_allclose(program.score(at, 0.5, **values), slope / density, rtol=1e-6, atol=1e-8)
+    drawn = program.sample(jax.random.key(0), jnp.full(4000, 0.5), **values)
+    assert scipy.stats.kstest(drawn, lambda v: 0.3 * known.cdf(v) + 0.7 * near.cdf(v)).pvalue > 1e-3
+    assert pickle.loads(pickle.dumps(kernel)) == kernel and kernel.subs({b: 2}).params == (sigma, w)
+
+
+def test_a_background_may_come_to_depend_on_the_clean_value():
+    box = sd.Kernel.mixture({gaussian: 1 - w, st.Uniform("e", -b, b): w})
+    assert box.subs({b: 1 + abs(x)}).check().identity_holds == sp.false
+
+
+def test_the_first_part_does_not_decide_the_sign_of_the_others(x64):
+    parts = {speckle.subs({L: 4}): 1 - w, st.Laplace("e", 0, b): w}
+    at = np.array([-2.0, -0.3, 0.4, 3.0])
+    density = 0.7 * scipy.stats.gamma(4, scale=0.125).pdf(at) + 0.3 * scipy.stats.laplace(0, 5).pdf(at)
+    for order in (parts, dict(reversed(parts.items()))):
+        program = sd.Kernel.mixture(order).compile()
+        np.testing.assert_allclose(program.log_prob(at, 0.5, b=5.0, w=0.3), np.log(density), rtol=1e-12)
+
+
+def test_a_part_without_level_that_depends_on_it_is_checked_for_it():
+    moving = sd.Kernel.from_random(x + sigma * st.Beta("e", 3, 1), clean=x)
+    found = sd.Kernel.mixture({gaussian: 1 - w, moving: w}).check()
+    assert found.level == sigma and found.level_holds == sp.false
+
+
 def test_repr_and_latex():
     assert repr(gaussian) == "Kernel(log p(y | x) = -log(sigma) - log(2*pi)/2 - (-x + y)**2/(2*sigma**2), level=sigma)"
     blocks = sd.Kernel.product({"size": speckle.subs({L: 1 / sigma**2}), "place": gaussian})
@@ -286,6 +334,15 @@ BAD = {
     "a negative weight": (lambda: sd.Kernel.mixture({gaussian: 2, sd.families.laplace(): -1}), "the weight -1"),
     "a mixture of nothing": (lambda: sd.Kernel.mixture({}), "a mixture of nothing"),
     "a mixture of arrays": (lambda: sd.Kernel.mixture({sd.families.random_walk(): 1}), "kernel of arrays"),
+    "a mixture of laws alone": (lambda: sd.Kernel.mixture({e(0, 1): 1}), "do not know the clean value"),
+    "a part without noise": (lambda: sd.Kernel.mixture({gaussian: a, x: 1 - a}), "no random symbol"),
+    "a joint law as a part": (
+        lambda: sd.Kernel.mixture({gaussian: a, st.MultivariateNormal("e", [0, 0], sp.eye(2)): 1 - a}),
+        "the joint law e",
+    ),
+    "counts as a part": (lambda: sd.Kernel.mixture({gaussian: a, st.Poisson("e", 2): 1 - a}), "discrete law Poisson"),
+    "a part with another x": (lambda: sd.Kernel.mixture({gaussian: a, e(positive, 1): 1 - a}), "both called 'x'"),
+    "a part without clean symbol": (lambda: random(e(0, s), clean=x), "Kernel.mixture({kernel: 1 - w, law: w})"),
     "a block's name": (lambda: sd.Kernel.product({"a b": gaussian}), "a Python name"),
     "a block that is no kernel": (lambda: sd.Kernel.product({"a": 3}), "kernels of one noisy value"),
     "two levels": (lambda: sd.Kernel.product({"a": gaussian, "b": speckle}), "subs"),

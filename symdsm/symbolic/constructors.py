@@ -6,6 +6,7 @@ from_density   log p(y | x), or p(y | x), up to a factor without y
 from_sde       the Gaussian transition kernel of a linear SDE (symbolic/diffusion.py), y = m(x, t) + sqrt(S(t)) e
 change         u = T(y):  log p(u | x) = log p(T^-1(u) | x) + log |dT^-1/du|
 mixture        log p = logsumexp_k (log w_k + log p_k)
+background     a part of a mixture, y = g(e), that need not know x: outliers
 
 Source: Casella and Berger, Statistical Inference (2002), theorems 2.1.5 and 2.1.8.
 """
@@ -30,6 +31,7 @@ from symdsm.symbolic.supports import image, inside_of, inside_set, interior_poin
 from symdsm.symbolic.vector import VectorDeclaration
 
 __all__ = [
+    "background",
     "change",
     "from_density",
     "from_random",
@@ -45,16 +47,26 @@ __all__ = [
 def from_random(expr: sp.Expr, clean: sp.Symbol, level: sp.Symbol | None = None) -> Declaration:
     """The kernel of y = expr, an expression in the clean symbol and one random symbol."""
     random = the_random_symbol(expr)
-    distribution = random.pspace.distribution
-    check_distribution(distribution, clean)
+    check_distribution(random.pspace.distribution, clean)
     check_symbols(_without_random(expr, random), clean, level)
-    law = noise_law(distribution)
+    return _of_random(expr, random, clean, level, ("random", expr, clean, level))
+
+
+def background(expr: sp.Expr, clean: sp.Symbol) -> Declaration:
+    """The law of y = expr as a part of a mixture; the clean symbol need not occur in it."""
+    random = the_random_symbol(expr)
+    check_distribution(random.pspace.distribution, clean)
+    check_symbols(sp.Tuple(_without_random(expr, random), clean), clean, None)
+    return _of_random(expr, random, clean, None, ("law", expr))
+
+
+def _of_random(expr, random, clean, level, source) -> Declaration:
+    law = noise_law(random.pspace.distribution)
     name = random.symbol.name if expr == random else "y"
     taken = {s.name for s in _without_random(expr, random).free_symbols}
     noisy = sp.Symbol(name if name not in taken else f"{name}_noisy", real=True)
     g = expr.xreplace({random: law.map})
     noise = Noise(law.variable, g, law.log_density, law.support, law.draw, monotone=True)
-    source = ("random", expr, clean, level)
     return push_forward(noise, noisy, clean, level, law.period, source)
 
 
@@ -305,15 +317,18 @@ def mixture(parts: tuple[tuple[Declaration, sp.Expr], ...]) -> Declaration:
     first = parts[0][0]
     y, x = first.noisy, first.clean
     probe = sp.Symbol(y.name, real=True)
+    if not all(part.noisy.is_positive for part, _ in parts):
+        y = probe
+    levels = {part.level for part, _ in parts if part.level is not None}
+    level = levels.pop() if len(levels) == 1 else None
     terms, insides, moved = [], [], []
     for part, weight in parts:
         put = {part.noisy: y, part.clean: x}
         own = sp.Symbol(part.noisy.name, real=True)
         terms.append(_log_weight(weight) + part.log_density.xreplace(put))
         insides.append(part.inside.xreplace({own: probe, part.clean: x}))
-        moved.append((part, weight))
+        moved.append((replace(part, level=level) if level in part.params else part, weight))
     log_density, inside = join_branches(terms, insides)
-    levels = {part.level for part, _ in parts if part.level is not None}
     normalised = True if all(p.normalised is True for p, _ in parts) else None
     return Declaration(
         noisy=y,
@@ -322,7 +337,7 @@ def mixture(parts: tuple[tuple[Declaration, sp.Expr], ...]) -> Declaration:
         support=sp.Union(*[part.support for part, _ in parts]),
         inside=inside,
         anchor=first.anchor,
-        level=levels.pop() if len(levels) == 1 else None,
+        level=level,
         normalised=normalised,
         parts=tuple(moved),
         source=("mixture", tuple((part.source, weight) for part, weight in parts)),

@@ -92,7 +92,8 @@ def check_symbols(expression: sp.Basic, clean: sp.Symbol, level: sp.Symbol | Non
         raise DeclarationError(
             given=f"clean={clean}, which does not occur in {expression} (its symbols: {names})",
             expected="the clean symbol somewhere in the kernel",
-            fix="pass the symbol that stands for the clean value, clean=...",
+            fix="pass the symbol that stands for the clean value, clean=...; a law without it can be a part of "
+            "Kernel.mixture({kernel: 1 - w, law: w})",
         )
     if level is not None and level not in free:
         raise DeclarationError(

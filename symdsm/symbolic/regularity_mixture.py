@@ -32,6 +32,7 @@ def check_mixture(declaration) -> Regularity:
     ]
     findings = _cancelled(declaration, findings)
     findings = _ruled(declaration, findings)
+    findings += _constant_parts(declaration)
     findings.append(_mean(declaration, parts))
     return Regularity(tuple(findings), declaration.clean, declaration.level, declaration.params,
                       declaration=declaration)  # fmt: skip
@@ -91,6 +92,16 @@ def _ruled(declaration, findings) -> list[Finding]:
         doubt = "the squared score of the mixture is at most that of its parts, one of which is infinite"
         decided = [Finding("variance", "unknown", None, f"{doubt}; the whole was not decided", own[0].remedies)]
     return [f for f in findings if f.row != "variance"] + decided
+
+
+def _constant_parts(declaration) -> list[Finding]:
+    """A part that does not depend on the level keeps its size."""
+    lam = declaration.level
+    return [
+        Finding("shrinks", "fails", sp.false, f"part {k + 1}: it does not depend on {lam}")
+        for k, (part, _) in enumerate(declaration.parts)
+        if lam is not None and part.level is None
+    ]
 
 
 def _mean(declaration, parts) -> Finding:

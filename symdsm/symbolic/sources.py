@@ -3,6 +3,7 @@
     ("random", expr, clean, level)                                  ("change", inner, image of y, clean as well?)
     ("density", f, noisy, clean, support, level, log[, period])     ("mixture", ((part, weight), ..))
     ("sde", drift, diffusion, state, time, clean, initial)          ("product", {name: block})
+    ("law", expr), in a mixture
 
 A level that is replaced stays the level when exactly one symbol takes its place: sigma -> 2 s leaves s.
 """
