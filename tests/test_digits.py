@@ -13,29 +13,14 @@ from symdsm.runs import Run
 MODEL = Path(__file__).parents[1] / "models" / "digits.py"
 
 
-@pytest.fixture(scope="module")
-def main():
-    """The demo, whose prior is learned once: the next seed draws its own observations and restores with it."""
-    main, fits = runpy.run_path(str(MODEL), run_name="digits")["main"], []
-    learn = main.__globals__["learn"]
-
-    def once(run, data):
-        if not fits:
-            fits.append(learn(run, data))
-        return fits[0]
-
-    main.__globals__["learn"] = once
-    return main
-
-
 @pytest.mark.slow
-@pytest.mark.xdist_group("digits")
 @pytest.mark.parametrize("seed", [0, 1])
-def test_six_held_out_digits(main, seed, tmp_path):
+def test_six_held_out_digits(seed, tmp_path):
     """An error near that of the exact posterior under the training set, and intervals that cover 80-98%.
 
     The oracle weighs the blurred training digits by their likelihood (benchmarks/digits.py), on the same observations.
     """
+    main = runpy.run_path(str(MODEL), run_name="digits")["main"]
     with Run(MODEL, tmp_path / "out", seed=seed) as run:
         main(run, held_out=6)
     found = json.loads((tmp_path / "out" / "run.json").read_text())
