@@ -2,6 +2,7 @@
 
 Rows of a report, each with one or more findings:
 
+    law                   the transition law of an SDE exists, where that is a condition on its parameters
     edges, jumps, swap    the identity  D log q(y) = E[D log p(y | x) | y]  itself      -> identity_holds
     variance              E score^2 finite                                              -> holds, with the identity
     level                 the same for D = d/dlevel                                     -> level_holds
@@ -25,10 +26,11 @@ from symdsm.symbolic.booleans import tidy_boolean
 
 __all__ = ["Finding", "Judgement", "Regularity", "Remedy", "tidy_boolean"]
 
-_IDENTITY, _VARIANCE, _LEVEL = ("edges", "jumps", "swap"), ("variance",), ("level",)
+_IDENTITY, _VARIANCE, _LEVEL = ("law", "edges", "jumps", "swap"), ("variance",), ("level",)
 _REQUIRED, _ASIDES = _IDENTITY + _VARIANCE + _LEVEL, ("mean", "boundary")
 
 _TITLES = {
+    "law": "The kernel is a law: its variance is positive",
     "edges": "The support does not move with the clean value, or the density vanishes at the moving edge",
     "jumps": "No jump or pole of the density at a place that moves with the clean value",
     "swap": "Differentiation and the integral over the clean values may be swapped",
@@ -126,7 +128,7 @@ class Regularity:
     def level_holds(self) -> sp.Basic | None:
         if self.level is None:
             return sp.false
-        return self._all(_LEVEL)
+        return self._all(("law", *_LEVEL))
 
     @property
     def mean_score(self) -> sp.Basic | dict | None:

@@ -8,13 +8,15 @@ iff E + 2G -> -oo, or E + 2G = 0 and q + 2r + J + 1 > 0 (or = 0 and m < -1), or 
 so that a weaker term rules: gamma speckle is finite for L > 2, and at L = 1. Those values are found as the roots of b.
 """
 
+from typing import NamedTuple
+
 import sympy as sp
 
 from symdsm.symbolic.exponents import d, exponents, limit_at, log_slopes
 from symdsm.symbolic.leading import Lead, leading
 from symdsm.symbolic.nodes import LogAbs
 
-__all__ = ["finite_at", "positive"]
+__all__ = ["Finite", "finite_at", "positive"]
 
 
 def positive(q: sp.Expr) -> sp.Basic | None:
@@ -41,26 +43,33 @@ def positive(q: sp.Expr) -> sp.Basic | None:
     return sp.Gt(q, 0)
 
 
-def finite_at(view, field, approach) -> tuple[sp.Basic | None, bool]:
-    """(when E field^2 is finite next to the approach, seen only numerically); None when undecided."""
+class Finite(NamedTuple):
+    """When E field^2 is finite next to a point (None: undecided), whether that was only seen numerically, and the
+    values of a parameter, outside `when`, at which it may be finite too."""
+
+    when: sp.Basic | None
+    seen: bool
+    undecided: tuple[sp.Basic, ...] = ()
+
+
+def finite_at(view, field, approach) -> Finite:
+    """When E field^2 is finite next to the approach."""
     found = exponents(view.measure, field, view.variable, approach, view.points)
     if found is None:
-        return None, False
+        return Finite(None, False)
     if found.r is None:
-        return sp.true, found.numeric
+        return Finite(sp.true, found.numeric)
     if found.square is not None:
         when = _integrable(found.square, approach)
-        if when is not None and when is not sp.true:
-            when = sp.Or(when, *_exceptions(view, field, approach, found))
         if when is not None:
-            return when, False
+            return _with_exceptions(when, False, view, field, approach, found)
     if found.q == sp.oo and found.r.is_finite:
-        return sp.true, found.numeric
+        return Finite(sp.true, found.numeric)
     if found.q == sp.oo and found.r == -sp.oo:
         when, seen = _compare_rates(view, field, approach)
-        return when, seen or found.numeric
+        return Finite(when, seen or found.numeric)
     when = positive(found.q + 2 * found.r + approach.weight + 1)
-    return None if when is None else sp.Or(when, *_exceptions(view, field, approach, found)), found.numeric
+    return _with_exceptions(when, found.numeric, view, field, approach, found)
 
 
 def _integrable(square: Lead, approach) -> sp.Basic | None:
@@ -84,11 +93,20 @@ def _compare_rates(view, field, approach):
     return positive(total), False
 
 
-def _exceptions(view, field, approach, found) -> list[sp.Basic]:
-    """Eq(symbol, root) for each root of the field's leading coefficient at which the second moment is finite."""
+def _with_exceptions(when, seen, view, field, approach, found) -> Finite:
+    if when is None or when is sp.true:
+        return Finite(when, seen)
+    finite, undecided = _exceptions(view, field, approach, found)
+    total = sp.Or(when, *finite)
+    return Finite(total, seen, tuple(e for e in undecided if total.subs(e.lhs, e.rhs) != sp.true))
+
+
+def _exceptions(view, field, approach, found) -> tuple[list[sp.Basic], list[sp.Basic]]:
+    """Eq(symbol, root) for each root of the field's leading coefficient at which the second moment is finite, and for
+    those at which this is undecided."""
     if found.lead is None or not found.lead.free_symbols:
-        return []
-    out = []
+        return [], []
+    out, undecided = [], []
     for factor in sp.Mul.make_args(sp.factor(sp.fraction(sp.together(found.lead))[0])):
         for symbol in sorted(factor.free_symbols, key=lambda q: q.name):
             if not factor.is_polynomial(symbol) or sp.degree(factor, symbol) != 1:
@@ -100,8 +118,10 @@ def _exceptions(view, field, approach, found) -> list[sp.Basic]:
             own = sp.factor_terms(field.xreplace({symbol: root}))
             if (special.measure + own).has(sp.zoo, sp.nan, sp.oo, -sp.oo):
                 continue
-            when = finite_at(special, own, approach)[0]
-            if when is not None and when is not sp.false:
+            when = finite_at(special, own, approach).when
+            if when is None:
+                undecided.append(sp.Eq(symbol, root))
+            elif when is not sp.false:
                 out.append(sp.And(sp.Eq(symbol, root), when))
                 break
-    return out
+    return out, undecided

@@ -90,7 +90,7 @@ def statement(s: Subject) -> Section:
 def equivalence(s: Subject, regularity: Regularity) -> tuple[Section, bool]:
     """The proof, and whether it came to its end."""
     finite = [f for f in regularity.findings if f.row == "variance"]
-    swapping = [f for f in regularity.findings if f.row in ("edges", "jumps", "swap")]
+    swapping = [f for f in regularity.findings if f.row in ("law", "edges", "jumps", "swap")]
     blocks = [*_expansion(s, finite), Words(_mixed(s))]
     holds = regularity.identity_holds
     if holds is None or holds is sp.false:

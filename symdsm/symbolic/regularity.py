@@ -2,6 +2,7 @@
 
 The identity  D log q(y) = E[D log p(y | x) | y]  (Vincent 2011), D = d/dy or d/dlevel, needs
 
+    law         the kernel to exist: a positive variance of an SDE's transition law (symbolic/existence.py)
     edges       the support does not move with x, or p vanishes at the moving edge
     jumps       p has neither a jump nor a pole at a place that moves with x (kinks are fine)
     swap        D and the integral over x commute: then by Fubini, since p is absolutely continuous and E|score| finite
@@ -24,6 +25,7 @@ import sympy as sp
 from symdsm.symbolic import remedies
 from symdsm.symbolic.budget import OutOfTime, bounded
 from symdsm.symbolic.declaration import Declaration
+from symdsm.symbolic.existence import law_rows
 from symdsm.symbolic.exponents import edge_lead, limit_at, thorough
 from symdsm.symbolic.findings import Finding, Regularity, tidy_boolean
 from symdsm.symbolic.integrable import finite_at, positive
@@ -53,9 +55,10 @@ def check_regularity(declaration: Declaration) -> Regularity:
 def check_rows(declaration: Declaration, view: View) -> Regularity:
     """Every row of a kernel that is not a mixture."""
     lam = declaration.level
-    findings = _within("edges", lambda: edge_rows(declaration, view, declaration.clean, "edges"))
+    findings = law_rows(declaration)
+    findings += _within("edges", lambda: edge_rows(declaration, view, declaration.clean, "edges"))
     findings += _within("jumps", lambda: _jump_rows(declaration, view, declaration.clean, "jumps"))
-    findings += _swap(findings)
+    findings += _swap([f for f in findings if f.row != "law"])
     findings += _within("variance", lambda: variance_rows(declaration, view))
     if lam is not None:
         findings += _within("level", lambda: _level_rows(declaration, view))
@@ -205,11 +208,12 @@ def _second_moment(declaration, view, field, row, name) -> list[Finding]:
     if view.intervals is None and view.period is None:
         where = in_brackets(declaration.support)
         return [Finding(row, "unknown", None, f"{name} was not decided on the support {where}")]
-    conditions, numeric, undecided, moving = [], False, [], False
+    conditions, numeric, undecided, moving, left_out = [], False, [], False, []
     for point in places:
         for approach in point.approaches:
-            when, seen = finite_at(view, field, approach)
+            when, seen, exceptions = finite_at(view, field, approach)
             numeric |= seen
+            left_out += exceptions
             if when is None:
                 undecided.append(approach.name)
             elif when is not sp.true:
@@ -222,6 +226,8 @@ def _second_moment(declaration, view, field, row, name) -> list[Finding]:
     if total is sp.true:
         return [Finding(row, verdict, total, f"{name} is finite")]
     text = f"{name} is infinite" if total is sp.false else f"{name} is finite iff {total}"
+    if left_out:
+        text += f"; whether it is finite as well at {', '.join(map(sp.sstr, left_out))} is undecided"
     what = remedies.for_variance(declaration, total, moving) if row == "variance" else remedies.for_level()
     return [Finding(row, verdict, total, text, what)]
 

@@ -6,7 +6,8 @@ since score p = p'. It is zero where p vanishes at all ends: a control variate f
 at L = 1, for a folded normal -0.80/x, though the identity holds for both; subtracted, score - E[score | x] is a
 control variate again. The value is compared with quadrature before it is given.
 
-    shrinks     the noise goes to a point as the level goes to one of its ends: annealing ends at the data
+    shrinks     the noise goes to a point as the level goes to one of its ends: annealing ends at the data; so it does
+                where y = x + h(level) u with a law of u that does not depend on the level
     boundary    p score = p' -> 0 at the ends: needed when implicit score matching integrates by parts (Hyvarinen 2007)
 """
 
@@ -25,6 +26,8 @@ from symdsm.symbolic.regularity_view import same_value, singular_points
 __all__ = ["boundary", "mean_of_score", "shrinks"]
 
 _CHECKS = 1
+_PLACES = (sp.Rational(3, 8), -sp.Rational(3, 8), sp.Rational(5, 4))
+_POWERS = (sp.S.One, sp.S.Half, sp.S.NegativeOne, -sp.S.Half)
 _TROUBLE = (ArithmeticError, MemoryError, ValueError, TypeError, OutOfTime, mpmath.libmp.NoConvergence)
 
 
@@ -216,6 +219,12 @@ def shrinks(declaration) -> list[Finding]:
             gone = False
         if gone:
             return [Finding("shrinks", "proven", sp.true, f"dy/d noise -> 0 as {lam} -> 0")]
+    scale = _scale(declaration)
+    if scale is not None:
+        end = "0" if scale.as_base_exp()[1].is_positive else "oo"
+        x, y = declaration.clean, declaration.noisy
+        text = f"{y} = {sp.sstr(x + scale * sp.Symbol('u'))} with one law of u for every {lam}: {y} -> {x}"
+        return [Finding("shrinks", "proven", sp.true, f"{text} as {lam} -> {end}")]
     ends = {name: _grows(declaration, value) for name, value in (("0", 1e-8), ("oo", 1e8))}
     found = [name for name, grown in ends.items() if grown]
     if found:
@@ -224,6 +233,26 @@ def shrinks(declaration) -> list[Finding]:
     if None in ends.values():
         return [Finding("shrinks", "unknown", None, f"the density at extreme values of {lam} could not be computed")]
     return [Finding("shrinks", "seen numerically", sp.false, f"the noise keeps its size at both ends of {lam}")]
+
+
+def _scale(declaration) -> sp.Expr | None:
+    """The power h of the level with y = x + h u, u ~ a law without the level: d/dlevel log p(x + h u | x) has no u."""
+    lam, x, u = declaration.level, declaration.clean, sp.Dummy("u", real=True)
+    points = probes(declaration, 1, seed=29)
+
+    def free_of_u(h):
+        slope = sp.diff(declaration.log_density.xreplace({declaration.noisy: x + h * u}), lam)
+        ends = [[slope.xreplace({u: v, **p}).evalf(15) for v in _PLACES] for p in points]
+        differ = any(abs(a - b) > 1e-9 * (1 + abs(a)) for a, *others in ends for b in others)
+        return not differ and u not in sp.simplify(slope).free_symbols
+
+    for h in (lam**p for p in _POWERS):
+        try:
+            if bounded(0.3, free_of_u, h):
+                return h
+        except (OutOfTime, NotImplementedError, ValueError, TypeError):
+            continue
+    return None
 
 
 def _grows(declaration, value) -> bool | None:

@@ -13,8 +13,8 @@ import sympy.stats as st
 
 import symdsm as sd
 from symdsm.errors import DeclarationError
-from symdsm.symbolic import regularity
-from symdsm.symbolic.constructors import from_density, from_random
+from symdsm.symbolic import families_sde, integrable, regularity
+from symdsm.symbolic.constructors import from_density, from_random, from_sde
 from symdsm.symbolic.regularity import check_regularity
 from tests.oracles.validity import gap, law_of, second_moment_is_finite
 from tests.symbolic.labels import LABELS, NO, YES, L, Label, a, e, random, s, x, xp, y
@@ -217,11 +217,36 @@ def test_shrinking_noise_and_the_boundary_term_stand_apart():
     assert finding(fixed_shape, "shrinks").when in (YES, NO)
 
 
+def test_an_undecided_exception_is_named(monkeypatch):
+    """Speckle is finite at L = 1 beside L > 2; where that value cannot be decided the report says so."""
+    known = integrable.exponents
+
+    def undecided_at_the_root(measure, field, *rest):
+        return known(measure, field, *rest) if L in measure.free_symbols or L in field.free_symbols else None
+
+    monkeypatch.setattr(integrable, "exponents", undecided_at_the_root)
+    found = finding(check_regularity(LABELS["speckle"].declare()), "variance")
+    assert found.when == (L > 2) and "at Eq(L, 1) is undecided" in found.reason
+
+
+def test_the_variance_exploding_kernel_is_a_law_under_a_condition():
+    least, most = sp.symbols("sigma_min sigma_max", positive=True)
+    found = check_regularity(from_sde(*families_sde.ve()))
+    assert found.identity_holds == found.holds == found.level_holds == (most > least)
+    assert found.judge(sigma_min=0.1, sigma_max=5.0).identity is True
+    assert found.judge(sigma_min=5.0, sigma_max=0.1).identity is False
+    for sde in (families_sde.vp(), families_sde.ou()):
+        assert check_regularity(from_sde(*sde)).holds is YES
+
+
 def test_a_scale_whose_centre_is_an_edge_is_not_said_to_keep_its_size():
     """Levy noise shrinks with its scale, but its density is zero at the clean value, whatever the scale."""
-    density = sp.sqrt(s / (2 * sp.pi)) * sp.exp(-s / (2 * (y - x))) / (y - x) ** sp.Rational(3, 2)
-    found = check_regularity(from_density(density, y, x, sp.Interval.open(x, sp.oo), s))
-    assert found.identity_holds is YES and finding(found, "shrinks").when is not NO
+    for away, support in ((y - x, sp.Interval.open(x, sp.oo)), (x - y, sp.Interval.open(-sp.oo, x))):
+        density = sp.sqrt(s / (2 * sp.pi)) * sp.exp(-s / (2 * away)) / away ** sp.Rational(3, 2)
+        found = check_regularity(from_density(density, y, x, support, s))
+        shrinks = finding(found, "shrinks")
+        assert found.identity_holds is YES and (shrinks.when, shrinks.verdict) == (YES, "proven")
+        assert "y = s*u + x with one law of u for every s: y -> x as s -> 0" in shrinks.reason
 
 
 def test_counts_are_refused_with_a_continuous_stand_in():
