@@ -16,7 +16,7 @@ import sympy as sp
 
 from symdsm.codegen.arrays_function import Writer, name_of
 from symdsm.codegen.arrays_score import emit_score
-from symdsm.errors import DerivationError
+from symdsm.errors import DeclarationError, DerivationError
 from symdsm.symbolic.indexed import IndexedDensity, derivative_in
 from symdsm.symbolic.indexed_gaussian import fisher_trace, is_quadratic, log_normaliser_derivative
 from symdsm.symbolic.indexed_shapes import readings
@@ -34,8 +34,11 @@ __all__ = [
     "emit_score",
     "emit_without_noise",
     "name_of",
+    "of_unknown_noisy",
     "signature",
+    "start_text",
     "symbolic_shapes",
+    "tells_size",
 ]
 
 
@@ -106,6 +109,15 @@ def clean_writer(d: IndexedDensity) -> Writer:
     return Writer(d, readings(d.shapes, set(d.sizes), without=d.noisy), without_noisy=True)
 
 
+def tells_size(d: IndexedDensity) -> bool:
+    """Do x and the parameters tell the shape of y?"""
+    try:
+        clean_writer(d)
+    except DeclarationError:
+        return False
+    return True
+
+
 def emit_sample(d: IndexedDensity) -> str:
     """`def sample(key, x, /, *, ...)` of a Gaussian, exactly, from the affine `score` of the same module.
 
@@ -114,7 +126,7 @@ def emit_sample(d: IndexedDensity) -> str:
     """
     if not is_quadratic(d):
         raise _not_gaussian(d)
-    writer, arguments, shape = _of_unknown_noisy(d)
+    writer, arguments, shape = of_unknown_noisy(d)
     wanted = ("zero", "offset", "precision", "factor", "mean", "noise")
     zero, offset, precision, factor, mean, noise = map(writer.lines.name, wanted)
     flat = "" if d.event_ndim == 1 else ".reshape(-1)"
@@ -138,16 +150,21 @@ def emit_sample_by(d: IndexedDensity) -> str:
     `start` is an array of y's shape: the clean values where they have that shape, else zeros. Raises
     DeclarationError when no array but y tells y's shape.
     """
-    writer, arguments, shape = _of_unknown_noisy(d)
-    clean = writer.names[d.clean]
-    like = d.clean.is_Symbol or d.shapes.get(d.clean) == d.shapes[d.noisy]
-    kind = f"jnp.result_type({clean}, float)"
-    start = f"jnp.broadcast_to({clean}, {shape}).astype({kind})" if like else f"jnp.zeros({shape}, dtype={kind})"
-    body = [f"return chain(key, lambda value: log_prob(value, {arguments}), {start})"]
+    writer, arguments, shape = of_unknown_noisy(d)
+    body = [f"return chain(key, lambda value: log_prob(value, {arguments}), {start_text(d, writer, shape)})"]
     return writer.function("sample_by", body, "What `chain` draws from one event's density.", "chain, key")
 
 
-def _of_unknown_noisy(d):
+def start_text(d, writer: Writer, shape: str) -> str:
+    """An array of y's shape: the clean values where they have that shape, else zeros."""
+    clean = writer.names[d.clean]
+    kind = f"jnp.result_type({clean}, float)"
+    if d.clean.is_Symbol or d.shapes.get(d.clean) == d.shapes[d.noisy]:
+        return f"jnp.broadcast_to({clean}, {shape}).astype({kind})"
+    return f"jnp.zeros({shape}, dtype={kind})"
+
+
+def of_unknown_noisy(d: IndexedDensity) -> tuple[Writer, str, str]:
     """A writer of a function without y, the arguments besides y, and y's shape."""
     writer = clean_writer(d)
     arguments = ", ".join([writer.names[d.clean], *(f"{p}={p}" for p in writer.parameters)])

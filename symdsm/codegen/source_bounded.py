@@ -13,9 +13,8 @@ import sympy as sp
 from symdsm.codegen import arrays
 from symdsm.codegen.arrays_function import Writer
 from symdsm.codegen.manifold_draws import LAWS, emit_from_gradient, helpers
-from symdsm.errors import CodegenError, DeclarationError
+from symdsm.errors import CodegenError
 from symdsm.symbolic.array_declaration import ArrayDeclaration
-from symdsm.symbolic.indexed_shapes import readings
 from symdsm.symbolic.manifolds import Manifold, Simplex, Sphere
 
 __all__ = ["bounded_functions"]
@@ -95,21 +94,12 @@ def bounded_functions(declaration: ArrayDeclaration, entries: sp.Set) -> tuple[l
         texts["level_score"] = wrapper.text("level_score", "level_slope", "{value}", "jnp.nan")
     if isinstance(entries, Manifold):
         private = [f'MANIFOLD = "{entries.manifold}"', _ALONG[entries.manifold], *private]
-    if law is not None and _tells_length(d):
+    if law is not None and arrays.tells_size(d):
         private += helpers(law.name)
         texts |= {name: emit_from_gradient(d, law.name, name) for name in LAWS[law.name]}
-    elif _tells_length(d):
+    elif arrays.tells_size(d):
         texts["sample_by"] = arrays.emit_sample_by(d)
     return private, texts
-
-
-def _tells_length(d) -> bool:
-    """Is the length of y told by x or a parameter?"""
-    try:
-        readings(d.shapes, set(d.sizes), without=d.noisy)
-    except DeclarationError:
-        return False
-    return True
 
 
 class _Wrapper:

@@ -3,9 +3,9 @@
 codegen/arrays.py writes each function for one event; those become private here, and the public ones map them over
 whatever leading axes y, x and the parameters have in common. An array without a batch axis is not copied.
 
-A kernel that is not Gaussian has no exact sampler. Its module has `sample_by(chain, key, x, ..)`, where `chain(key,
-log_density, start)` is a Markov chain sampler; a Program is given NumPyro's (inference/coupled_draws.py), and a
-written module, which needs JAX only, leaves the choice to its user.
+A kernel that is neither Gaussian nor elliptical has no exact sampler. Its module has `sample_by(chain, key, x, ..)`,
+where `chain(key, log_density, start)` is a Markov chain sampler; a Program is given NumPyro's
+(inference/coupled_draws.py), and a written module, which needs JAX only, leaves the choice to its user.
 """
 
 import re
@@ -15,14 +15,16 @@ import sympy as sp
 
 from symdsm.codegen import arrays
 from symdsm.codegen.docstring import assumptions, density_of, formula, module_docstring, slope_of
+from symdsm.codegen.elliptical_draws import emit_elliptical, emit_form
 from symdsm.codegen.guards import guard_lines
 from symdsm.codegen.source import module_text
 from symdsm.codegen.source_bounded import bounded_functions
-from symdsm.errors import DeclarationError, DerivationError
 from symdsm.symbolic.array_declaration import ArrayDeclaration
 from symdsm.symbolic.coupled import CoupledDeclaration
 from symdsm.symbolic.coupled_manifold import ManifoldDeclaration
 from symdsm.symbolic.derive import score
+from symdsm.symbolic.indexed_gaussian import is_quadratic
+from symdsm.symbolic.indexed_normaliser import elliptical
 from symdsm.symbolic.nodes import plain
 
 __all__ = ["coupled_source"]
@@ -45,9 +47,9 @@ _OVER_EVENTS = '''def _over_events(function, arrays, axes, key=None):
     out = jax.vmap(function, in_axes=mapped)(*columns)
     return jax.tree.map(lambda a: a.reshape(batch + a.shape[1:]), out)'''
 
-_NO_SAMPLER = """There is no `sample` here: the kernel is not Gaussian, and this module needs JAX only. Bring a
-Markov chain sampler: `sample_by(chain, key, x, ...)` calls chain(key, log_density, start) for each event, where start
-is an array of the event's shape. In symdsm kernel.compile().sample draws with NumPyro's NUTS."""
+_NO_SAMPLER = """There is no `sample` here: the kernel is neither Gaussian nor elliptical, and this module needs JAX
+only. Bring a Markov chain sampler: `sample_by(chain, key, x, ...)` calls chain(key, log_density, start) for each event,
+where start is an array of the event's shape. In symdsm kernel.compile().sample draws with NumPyro's NUTS."""
 
 _DOCS = {
     "log_prob": "log p({y} | {x}), one number for each event; leading axes are a batch.",
@@ -118,24 +120,28 @@ def _(declaration: CoupledDeclaration):
     texts = {"log_prob": arrays.emit_log_prob(d), "score": arrays.emit_score(d)}
     if declaration.level_is_known:
         texts["level_score"] = arrays.emit_level_score(d, declaration.level)
-    for name, emit in (("sample", arrays.emit_sample), ("fisher", arrays.emit_fisher)):
-        try:
-            texts[name] = emit(d)
-        except DerivationError:
-            continue
+    private: list[str] = []
+    gaussian = is_quadratic(d)
+    round_law = None if gaussian else elliptical(d)
+    if arrays.tells_size(d):
+        if gaussian:
+            texts["sample"], texts["fisher"] = arrays.emit_sample(d), arrays.emit_fisher(d)
+        elif round_law is not None:
+            *more, texts["sample"] = emit_elliptical(d, round_law)
+            private = [emit_form(d, round_law), *more]
+        else:
+            texts["sample_by"] = arrays.emit_sample_by(d)
     if declaration.level_is_known and "fisher" in texts:
         texts["level_fisher"] = arrays.emit_level_fisher(d, declaration.level)
-    if "sample" not in texts:
-        try:
-            texts["sample_by"] = arrays.emit_sample_by(d)
-        except DeclarationError:
-            pass
-    return [], texts
+    return private, texts
 
 
 def _named(text: str) -> str:
     """Functions of one event are private."""
-    names = "log_prob|score|level_score|sample|sample_by|fisher|level_fisher|density|gradient|level_slope"
+    names = (
+        "log_prob|score|level_score|sample|sample_by|fisher|level_fisher|density|gradient|level_slope"
+        "|squared_radius|log_radial"
+    )
     return re.sub(rf"\b({names})\(", r"_\1_of_event(", text).strip()
 
 

@@ -19,6 +19,7 @@ from symdsm.symbolic.indexed_nodes import Axis, Mask, Solve, axes_of
 
 __all__ = [
     "centre",
+    "cleared",
     "fisher_trace",
     "gaussian_integral",
     "is_quadratic",
@@ -89,8 +90,8 @@ def log_normaliser_derivative(d, symbol, about_zero: bool = False):
     scaled = sp.IndexedBase("u", real=True)
     for centre in [_zero] if about_zero else _centres(d):
         moved = substitute(d.expr, d.noisy, lambda index, c=centre: c(index) + s * scaled[index])
-        slope = sp.Add(*(sp.Sum(c.seed, *c.limits) if c.limits else c.seed for c in adjoint(_cleared(moved), s)))
-        rest = _cleared(sp.expand(slope))
+        slope = sp.Add(*(sp.Sum(c.seed, *c.limits) if c.limits else c.seed for c in adjoint(cleared(moved), s)))
+        rest = cleared(sp.expand(slope))
         if not _holds(rest, scaled):
             count = sp.Mul(*d.shapes[d.noisy])
             return sp.expand(count / s + rest)
@@ -105,7 +106,7 @@ def centre(d):
     u = sp.IndexedBase("u", real=True)
     for candidate in _centres(d):
         moved = substitute(d.expr, d.noisy, lambda index, c=candidate: c(index) + u[index])
-        moved = _cleared(moved)
+        moved = cleared(moved)
         if d.clean not in moved.free_symbols and not _holds(moved, d.clean):
             return candidate, substitute(moved, u, lambda index: d.noisy[index])
     return None
@@ -179,16 +180,16 @@ def _depth(e) -> int:
     return max((1 + _depth(inner.function) for inner in e.atoms(sp.Sum)), default=0)
 
 
-def _cleared(e):
+def cleared(e):
     """e with each summand expanded, constant factors in front of the sums, and equal sums in the same letters, so that
     what cancels does."""
     if isinstance(e, sp.Sum):
-        body = sp.factor_terms(_cleared(e.function))
+        body = sp.factor_terms(cleared(e.function))
         limits = [(_letter(_depth(body), k, low, high), low, high) for k, (_, low, high) in enumerate(e.limits)]
         names = {old[0]: new[0] for old, new in zip(e.limits, limits, strict=True)}
         factor, body = body.xreplace(names).as_independent(*names.values(), as_Add=False)
         return sp.S.Zero if factor == 0 else factor * sp.Sum(body, *limits)
     if not e.args or not e.has(sp.Sum, sp.Indexed):
         return e
-    rebuilt = e.func(*(_cleared(a) for a in e.args))
+    rebuilt = e.func(*(cleared(a) for a in e.args))
     return sp.factor_terms(sp.expand(rebuilt)) if rebuilt.is_Add or rebuilt.is_Mul else rebuilt

@@ -167,6 +167,22 @@ def test_estimate_of_independent_draws(x64):
 
 @pytest.mark.slow
 def test_estimate_by_chains(x64):
+    """Logistic entries: E|score|^2 = n/(3 s^2), n (3 + pi^2)/(9 s^2) in the level s."""
+    y, x, i, n = sp.IndexedBase("y"), sp.IndexedBase("x"), sp.Symbol("i", integer=True), sp.Symbol("n", integer=True)
+    s = sp.Symbol("s", positive=True)
+    z = (y[i] - x[i]) / s
+    total = sp.Sum(-z - 2 * sp.log(1 + sp.exp(-z)), (i, 0, n - 1))
+    program = sd.Kernel.from_density(total, noisy=y, clean=x, level=s, log=True).compile()
+    assert program.needs_chains
+    key = jax.random.key(0)
+    pair = program.fisher_estimate(key, jnp.zeros((2, 3)), s=0.7)
+    assert pair[0].shape == (2,)
+    within(pair, 1 / 0.49)
+    within(program.fisher_estimate(key, jnp.zeros((2, 3)), of="level", s=0.7), (3 + np.pi**2) / 3 / 0.49)
+
+
+@pytest.mark.slow
+def test_estimate_of_an_elliptical_kernel(x64):
     """E|score|^2 = tr P (nu + n)/((nu + n + 2) s^2), 2 n nu/((nu + n + 2) s^2) in the level s: Lange et al. (1989)."""
     program = sd.families.multivariate_t().compile()
     precision = np.array([[2.0, 0.5, 0.0], [0.5, 1.0, 0.2], [0.0, 0.2, 1.5]])

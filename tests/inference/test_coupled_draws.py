@@ -90,7 +90,7 @@ def test_the_written_module_says_that_it_has_no_sampler(tmp_path):
     text = logistic().write(tmp_path / "walk.py").read_text()
     assert "\ndef sample(" not in text and "numpyro" not in text
     words = " ".join(text.split())
-    assert "There is no `sample` here: the kernel is not Gaussian" in words
+    assert "There is no `sample` here: the kernel is neither Gaussian nor elliptical" in words
     assert "def sample_by( chain, key: jax.Array, x: jax.Array, /" in words
 
 
