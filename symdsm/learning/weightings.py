@@ -25,6 +25,7 @@ for likelihood; Owen, Monte Carlo theory, methods and examples (2013), 9.1 and 9
 
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import signature
 
 import equinox as eqx
 import jax
@@ -102,6 +103,8 @@ def weighted(objective: Objective, weighting: Weighting, potential: Potential) -
             expected="a kernel with levels to weight",
             fix="leave weighting out, or declare the kernel with level=...",
         )
+    if callable(weighting):
+        _check_arguments(weighting)
     weight = (lambda u: weighting(noise.levels.at(u))) if callable(weighting) else _NAMED[weighting](potential)
 
     def relative(u):
@@ -121,6 +124,18 @@ def weighted(objective: Objective, weighting: Weighting, potential: Potential) -
         return objective.loss(potential, key, x, u) * relative(u) / total
 
     return replace(objective, loss=loss)
+
+
+def _check_arguments(weighting: Callable) -> None:
+    try:
+        signature(weighting).bind(1.0)
+    except TypeError as error:
+        raise ParameterError(
+            given=f"a weighting that cannot be called with the level alone ({error})",
+            expected="weighting(level): a weight that knows the clean value x moves the minimiser away from the score, "
+            "to E[w score | y]/E[w | y]",
+            fix="pass weighting=lambda level: level**2, say",
+        ) from None
 
 
 def weighting_name(weighting: Weighting, levels: Levels | None) -> str:

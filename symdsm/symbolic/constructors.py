@@ -61,6 +61,7 @@ def background(expr: sp.Expr, clean: sp.Symbol) -> Declaration:
 
 
 def _of_random(expr, random, clean, level, source) -> Declaration:
+    _check_powers(expr, random, clean)
     law = noise_law(random.pspace.distribution)
     name = random.symbol.name if expr == random else "y"
     taken = {s.name for s in _without_random(expr, random).free_symbols}
@@ -68,6 +69,20 @@ def _of_random(expr, random, clean, level, source) -> Declaration:
     g = expr.xreplace({random: law.map})
     noise = Noise(law.variable, g, law.log_density, law.support, law.draw, monotone=True)
     return push_forward(noise, noisy, clean, level, law.period, source)
+
+
+def _check_powers(expr, random, clean) -> None:
+    """e**c has its support on one side or the other as c is positive or negative: the sign must be known."""
+    for power in expr.atoms(sp.Pow):
+        c = power.exp
+        known = c.is_number or c.is_positive or c.is_negative or random in c.free_symbols or clean in c.free_symbols
+        if power.base.has(random) and not known:
+            symbol = min(c.free_symbols, key=str)
+            raise DeclarationError(
+                given=f"the power {power} of the noise, and no assumption that decides the sign of {c}",
+                expected="an exponent that is positive, or negative",
+                fix=f'declare it as sp.Symbol("{symbol}", positive=True)',
+            )
 
 
 def _without_random(expr: sp.Expr, random: RandomSymbol) -> sp.Basic:

@@ -39,6 +39,10 @@ __all__ = ["Finding", "Regularity", "check_regularity", "check_rows", "edge_rows
 _ROW_SECONDS = 15.0
 _TROUBLE = (NotImplementedError, RecursionError, sp.PoleError)
 _YES, _YES_WITHOUT_LEVEL = (sp.true, sp.true), (sp.true, sp.false)
+_NO_NORMALISER = (
+    "The density's factor without y was not found: the score needs none, log_prob is known up to that factor, and "
+    "level_score and distribution() refuse; to have them give the density with its normaliser"
+)
 _TRIED = "leading terms, SymPy's limits, and slopes at distances 1e-40 and 1e-50 were tried"
 
 
@@ -59,13 +63,15 @@ def check_rows(declaration: Declaration, view: View) -> Regularity:
     findings += _within("edges", lambda: edge_rows(declaration, view, declaration.clean, "edges"))
     findings += _within("jumps", lambda: _jump_rows(declaration, view, declaration.clean, "jumps"))
     findings += _swap([f for f in findings if f.row != "law"])
-    findings += _within("variance", lambda: variance_rows(declaration, view))
+    identity = sp.And(*[f.when for f in findings if f.when is not None])
+    findings += _within("variance", lambda: variance_rows(declaration, view, identity))
     if lam is not None:
         findings += _within("level", lambda: _level_rows(declaration, view))
     findings += _within("mean", lambda: [mean_of_score(declaration, view)])
     findings += _within("shrinks", lambda: shrinks(declaration))
     findings += _within("boundary", lambda: boundary(view))
-    return Regularity(tuple(findings), declaration.clean, lam, declaration.params, declaration=declaration)
+    notes = () if declaration.normalised is True else (_NO_NORMALISER,)
+    return Regularity(tuple(findings), declaration.clean, lam, declaration.params, notes, declaration)
 
 
 def _within(row, rule) -> list:
@@ -197,12 +203,12 @@ def _swap(findings) -> list[Finding]:
     return [Finding("swap", "seen numerically" if seen else "proven", sp.true, text)]
 
 
-def variance_rows(declaration, view) -> list[Finding]:
-    """E score^2 next to every end and inner singular point."""
-    return _second_moment(declaration, view, view.score, "variance", "E score^2")
+def variance_rows(declaration, view, identity=sp.true) -> list[Finding]:
+    """E score^2 next to every end and inner singular point; the remedies keep the conditions of the identity."""
+    return _second_moment(declaration, view, view.score, "variance", "E score^2", identity)
 
 
-def _second_moment(declaration, view, field, row, name) -> list[Finding]:
+def _second_moment(declaration, view, field, row, name, identity=sp.true) -> list[Finding]:
     points, _ = singular_points(view)
     places = [*view.ends, *points]
     if view.intervals is None and view.period is None:
@@ -228,7 +234,8 @@ def _second_moment(declaration, view, field, row, name) -> list[Finding]:
     text = f"{name} is infinite" if total is sp.false else f"{name} is finite iff {total}"
     if left_out:
         text += f"; whether it is finite as well at {', '.join(map(sp.sstr, left_out))} is undecided"
-    what = remedies.for_variance(declaration, total, moving) if row == "variance" else remedies.for_level()
+    wanted = tidy_boolean(sp.And(total, identity))
+    what = remedies.for_variance(declaration, wanted, moving) if row == "variance" else remedies.for_level()
     return [Finding(row, verdict, total, text, what)]
 
 

@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from symdsm.symbolic.budget import bounded
+from symdsm.symbolic.budget import OutOfTime, bounded
 
 __all__ = ["image", "in_brackets", "inside_of", "inside_set", "interior_point", "tidy"]
 
@@ -110,7 +110,10 @@ def _end(g, variable, end, side):
         value = g.xreplace({variable: end})
         if value.is_finite is not False and not value.has(sp.nan, sp.zoo, sp.oo):
             return value
-    return bounded(1.0, sp.limit, g, variable, end, side if end.is_finite else "-")
+    try:
+        return bounded(1.0, sp.limit, g, variable, end, side if end.is_finite else "-")
+    except (OutOfTime, NotImplementedError):  # SymPy does not know a sign
+        return None
 
 
 def _ordered(ends, slope):

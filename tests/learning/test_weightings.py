@@ -122,6 +122,7 @@ def test_likelihood_weights_are_the_squared_diffusion_in_the_coordinate():
         ("steady", LEVELS, ParameterError, "'steady'"),
         (lambda level: -level, LEVELS, ParameterError, "positive number for each level"),
         (lambda level: level * jnp.ones(3), LEVELS, ParameterError, "shape"),
+        (lambda level, x: level * x, LEVELS, ParameterError, "knows the clean value x moves the minimiser"),
         ("uniform", None, ParameterError, "without a level"),
         ("likelihood", LEVELS, DerivationError, "not known"),
     ],
