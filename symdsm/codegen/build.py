@@ -18,6 +18,7 @@ from symdsm.codegen.docstring import with_validity
 from symdsm.codegen.guards import rules_of
 from symdsm.codegen.layout import formatted
 from symdsm.codegen.level_fisher import level_fisher_source
+from symdsm.codegen.limits import limits
 from symdsm.codegen.mean_score import mean_score_source
 from symdsm.codegen.process import bridge_source, process_source
 from symdsm.codegen.program import Program, verify_draws, verify_scores
@@ -94,6 +95,7 @@ def unverified_program(declaration, digest: str, check: Callable[[], Regularity]
             "mean_score": lambda: mean_score_source(declaration, check() if check else check_regularity(declaration)),
         },
         _array_rules(declaration),
+        limits(declaration),
     )
 
 

@@ -4,7 +4,8 @@ Concrete values are judged, and refused in words. Tracers are let through: there
 breaks an assumption (codegen/guards.py). NaN in an array is let through as well, because it stays one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,51 @@ import numpy as np
 
 from symdsm.errors import DataError, ParameterError
 
-__all__ = ["checked_parameters", "floats"]
+__all__ = ["Limit", "checked_parameters", "floats", "refuse_broken"]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A condition on x and the parameters: in words, the arguments that it judges, and where it is broken.
+
+    A limit on one block of a product judges that block's clean value.
+    """
+
+    words: str
+    arguments: tuple[str, ...]
+    broken: Callable
+    block: str | None = None
+
+
+def refuse_broken(limits: Sequence[Limit], arrays: Mapping, params: Mapping) -> None:
+    """Judge what is concrete. Raises DataError for a condition on x, ParameterError for one on parameters only."""
+    for limit in limits:
+        values = dict(params)
+        if "x" in arrays:
+            values["x"] = arrays["x"] if limit.block is None else arrays["x"][limit.block]
+        given = [values.get(name) for name in limit.arguments]
+        if any(v is None or isinstance(v, jax.core.Tracer) for v in given):
+            continue
+        with jax.ensure_compile_time_eval():
+            broken = np.asarray(limit.broken(*given))
+        if broken.any():
+            raise _broken_limit(limit, dict(zip(limit.arguments, given, strict=True)), broken)
+
+
+def _broken_limit(limit: Limit, given: dict, broken: np.ndarray) -> ParameterError | DataError:
+    worst = np.unravel_index(int(np.argmax(broken)), broken.shape)
+    shown = ", ".join(f"{name}={_entry(value, worst, broken.shape)}" for name, value in given.items())
+    expected = f"{limit.words}, as the kernel's density needs it" + f" (block {limit.block!r})" * bool(limit.block)
+    error = DataError if "x" in given else ParameterError
+    return error(given=shown, expected=expected, fix=f"pass values with {limit.words}")
+
+
+def _entry(value, place: tuple, shape: tuple):
+    """The entry at a place of the broadcast array; the vector there, for several coordinates."""
+    value = np.asarray(value)
+    coordinates = value.shape[value.ndim :] if value.ndim <= len(shape) else value.shape[-1:]
+    return np.broadcast_to(value, shape + coordinates)[place]
+
 
 # rule: (the number that decides, does it break the rule, in words)
 _RULES = {

@@ -53,10 +53,10 @@ def in_words(condition: sp.Basic) -> str:
     return f"{condition.lhs} = {condition.rhs}" if isinstance(condition, sp.Eq) else str(condition)
 
 
-def assumptions(symbols) -> str:
-    """ "x > 0, L > 0, alpha real"."""
+def assumptions(symbols, conditions=()) -> str:
+    """ "x > 0, L > 0, alpha real, x < 1"."""
     signs = {s: f"{s} {RULES[rule]} 0" for s in symbols for rule in rules_of(s)}
-    return ", ".join(signs.get(s, f"{s} real") for s in symbols)
+    return ", ".join([*(signs.get(s, f"{s} real") for s in symbols), *map(in_words, conditions)])
 
 
 def _filled(text: str, first: int = 0) -> str:

@@ -8,11 +8,12 @@ mean_score(x, /, **params)      E[d/dy log p(y | x) | x], p at the upper ends le
 import sympy as sp
 
 from symdsm.codegen.arrays_function import name_of
-from symdsm.codegen.guards import complement, guard_lines
+from symdsm.codegen.guards import complement, condition_lines, guard_lines
 from symdsm.codegen.printer import JaxPrinter
 from symdsm.codegen.source import module_text
 from symdsm.codegen.stabilise import stabilise
 from symdsm.errors import DerivationError
+from symdsm.symbolic.conditions import conditions
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.findings import Regularity
 
@@ -38,6 +39,7 @@ def mean_score_source(declaration, regularity: Regularity) -> str:
         value = f"jnp.where({printer.doprint(complement(found.when))}, jnp.nan, {value})"
     lines = [
         *guard_lines(list(symbols), symbols),
+        *condition_lines(conditions(declaration), symbols, (declaration.clean,), printer.doprint),
         f"shape = jnp.broadcast_shapes({', '.join(f'jnp.shape({n})' for n in every)})",
         f"dtype = jnp.result_type({', '.join([*every, '0.0'])})",
         f"return jnp.broadcast_to(jnp.asarray({value}, dtype), shape)",

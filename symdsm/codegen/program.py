@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from symdsm.codegen.call_arguments import checked_parameters, floats
+from symdsm.codegen.call_arguments import Limit, checked_parameters, floats, refuse_broken
 from symdsm.codegen.fisher_estimate import estimated, refuse_request, squares_at, squares_of_targets
 from symdsm.errors import CodegenError, DerivationError, ShapeError
 
@@ -55,10 +55,11 @@ class Program:
         no_level: DerivationError | None,
         later: Mapping[str, Callable[[], str]] = MappingProxyType({}),
         arrays: Mapping = MappingProxyType({}),
+        limits: Sequence[Limit] = (),
     ):
         self.source = source
         self._later = dict(later)
-        self._params, self._arrays = dict(params), dict(arrays)
+        self._params, self._arrays, self._limits = dict(params), dict(arrays), tuple(limits)
         self._no_level = no_level
         self._module = load_source(source, f"kernel_{hashlib.sha256(source.encode()).hexdigest()[:12]}")
         names = ("log_prob", "score", "level_score", "sample", "target", "dual_target", "fisher", "level_fisher")
@@ -223,6 +224,7 @@ class Program:
     def _call(self, name, keys, arrays, params):
         params = checked_parameters(params, self._params)
         values = floats(arrays, self._arrays)
+        refuse_broken(self._limits, dict(zip(arrays, values, strict=True)), params)
         if name not in self._compiled:
             raise self._missing(name)
         try:

@@ -11,11 +11,20 @@ import sympy as sp
 from symdsm.codegen.docstring import assumptions, density_of, formula, in_words, module_docstring, slope_of
 from symdsm.codegen.draws import density_draw_lines, draw_lines
 from symdsm.codegen.fisher import fisher_lines, level_fisher_lines
-from symdsm.codegen.guards import carries, complement, guard_functions, guard_lines, rules_of
+from symdsm.codegen.guards import (
+    carrier,
+    carries,
+    complement,
+    condition_lines,
+    guard_functions,
+    guard_lines,
+    rules_of,
+)
 from symdsm.codegen.naming import compact, statements
 from symdsm.codegen.printer import JaxPrinter
 from symdsm.codegen.shorten import shorten
 from symdsm.codegen.stabilise import stabilise
+from symdsm.symbolic.conditions import conditions
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.derive import derivative, noise_targets, readable
 
@@ -89,7 +98,7 @@ def remarks(declaration: Declaration) -> str:
     y, period = declaration.noisy, declaration.period
     where = f"for {in_words(declaration.inside)}" if declaration.inside is not sp.true else f"for every {y}"
     where += f", an angle of period {period}" if period is not None else ""
-    given = assumptions([declaration.clean, *declaration.params])
+    given = assumptions([declaration.clean, *declaration.params], conditions(declaration))
     outside = "; outside the support log_prob is -inf and score is NaN" * (declaration.inside is not sp.true)
     return f"It holds {where}, with {given}{outside}. Values that break these assumptions give NaN."
 
@@ -104,6 +113,8 @@ class _Emitter:
         self.params = [s.name for s in declaration.params]
         self.symbols = {x: "x", **{s: s.name for s in declaration.params}}
         self.known = _meanings(declaration)
+        self.conditions = conditions(declaration)
+        self.limited = {s for s in self.symbols if rules_of(s)} | {carrier(c, (x,)) for c in self.conditions}
 
     @property
     def keywords(self) -> str:
@@ -125,16 +136,19 @@ class _Emitter:
     def _guards(self, *used: sp.Basic) -> list[str]:
         """Lines that turn x and the parameters into NaN outside their assumptions; all of them, or those used."""
         free = set().union(*(e.free_symbols for e in used)) if used else set(self.symbols)
-        return guard_lines([s for s in self.symbols if s in free], self.symbols) if self.guarded else []
+        return self._guards_of([s for s in self.symbols if s in free]) if self.guarded else []
+
+    def _guards_of(self, symbols) -> list[str]:
+        clean = (self.declaration.clean,)
+        return guard_lines(symbols, self.symbols) + condition_lines(self.conditions, symbols, clean, self._print)
 
     def _checked(self, value: str, exprs) -> tuple[list[str], str]:
         """NaN in place of a value that would not notice that x or a parameter is NaN."""
-        deaf = [s for s in self.symbols if rules_of(s) and not all(carries(e, s) for e in exprs)]
+        deaf = [s for s in self.symbols if s in self.limited and not all(carries(e, s) for e in exprs)]
         if not deaf or not self.guarded:
             return [], value
         names = [self.symbols[s] for s in deaf]
-        lines = [line for s in deaf for line in guard_lines([s], self.symbols)]
-        return lines, f"jnp.where(jnp.isnan({' + '.join(names)}), jnp.nan, {value})"
+        return self._guards_of(deaf), f"jnp.where(jnp.isnan({' + '.join(names)}), jnp.nan, {value})"
 
     def pointwise(self, name: str, expr: sp.Expr, outside: str, doc: str) -> str:
         lines, (value,) = self._lines([compact(expr)])

@@ -16,10 +16,12 @@ import sympy as sp
 from symdsm.codegen import arrays
 from symdsm.codegen.docstring import assumptions, density_of, formula, module_docstring, slope_of
 from symdsm.codegen.elliptical_draws import emit_elliptical, emit_form
-from symdsm.codegen.guards import guard_lines
+from symdsm.codegen.guards import condition_lines, guard_lines
+from symdsm.codegen.printer import JaxPrinter
 from symdsm.codegen.source import module_text
 from symdsm.codegen.source_bounded import bounded_functions
 from symdsm.symbolic.array_declaration import ArrayDeclaration
+from symdsm.symbolic.conditions import conditions
 from symdsm.symbolic.coupled import CoupledDeclaration
 from symdsm.symbolic.coupled_manifold import ManifoldDeclaration
 from symdsm.symbolic.derive import score
@@ -76,7 +78,8 @@ def coupled_source(declaration: ArrayDeclaration, digest: str) -> str:
     functions = [*constants, _OVER_EVENTS, *(_named(text) for text in private if text not in constants)]
     for name, text in texts.items():
         functions.append(_named(text))
-        functions.append(_public(name, core, _DOCS[name].format(y=y, x=x, level=level), guards))
+        doc = _DOCS[name].format(y=y, x=x, level=level)
+        functions.append(_public(name, core, doc, guards, conditions(declaration)))
     if "sample" in texts:
         given = "".join(f", {p}={p}" for p in params)
         functions.append(_target("target", f"y, score(y, x{given})", given, params))
@@ -149,7 +152,7 @@ def _typed(params) -> str:
     return f", *, {', '.join(f'{p}: jax.Array | float' for p in params)}" if params else ""
 
 
-def _public(name: str, core: dict[str, int], doc: str, symbols: dict[str, sp.Basic]) -> str:
+def _public(name: str, core: dict[str, int], doc: str, symbols: dict[str, sp.Basic], limits) -> str:
     y, x, *params = core
     draws = name in ("sample", "sample_by")
     positional = {"sample": ["key", x], "sample_by": ["key", x], "fisher": [x], "level_fisher": [x]}.get(name, [y, x])
@@ -160,7 +163,9 @@ def _public(name: str, core: dict[str, int], doc: str, symbols: dict[str, sp.Bas
     key = ", key" if draws else ""
     chain = ["chain"] if name == "sample_by" else []
     arguments = ["key", *mapped] if draws else mapped
-    guards = guard_lines([symbols[a] for a in mapped if a in symbols], {s: a for a, s in symbols.items()})
+    guarded, names = [symbols[a] for a in mapped if a in symbols], {s: a for a, s in symbols.items()}
+    guards = guard_lines(guarded, names)
+    guards += condition_lines(limits, guarded, (symbols.get(x),), JaxPrinter(names).doprint)
     call = ", ".join(chain + [a for a in arguments if a not in params] + [f"{p}={p}" for p in params])
     head = ", ".join([*chain, head])
     return (

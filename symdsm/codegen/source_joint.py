@@ -10,12 +10,13 @@ import sympy as sp
 
 from symdsm.codegen.docstring import assumptions, density_of, formula, in_words, module_docstring, slope_of
 from symdsm.codegen.draws import draw_lines, primitive_draws
-from symdsm.codegen.guards import carries, complement, guard_lines, rules_of
+from symdsm.codegen.guards import carrier, carries, complement, condition_lines, guard_lines, rules_of
 from symdsm.codegen.naming import compact, statements
 from symdsm.codegen.printer import JaxPrinter
 from symdsm.codegen.shorten import shorten
 from symdsm.codegen.source import module_text
 from symdsm.codegen.stabilise import stabilise
+from symdsm.symbolic.conditions import conditions
 from symdsm.symbolic.derive import derivative, readable
 from symdsm.symbolic.information import fisher_information
 from symdsm.symbolic.joint import JointDeclaration, joint_targets
@@ -77,7 +78,7 @@ def _docstring(declaration: JointDeclaration, digest: str) -> str:
         formulas.append(formula(slope_of(symbol, density), readable(derivative(declaration.log_density, symbol))))
     inside = declaration.inside
     where = f"for {in_words(inside)}" if inside is not sp.true else f"for every {y}"
-    given = assumptions([*declaration.clean_symbols, *declaration.params])
+    given = assumptions([*declaration.clean_symbols, *declaration.params], conditions(declaration))
     outside = "; outside the support log_prob is -inf and score is NaN" * (inside is not sp.true)
     remark = f"It holds {where}, with {given}{outside}. Values that break these assumptions give NaN."
     return module_docstring(f"Noise kernel p({y} | {x}) and its score", digest, formulas, [remark])
@@ -96,6 +97,7 @@ class _Emitter:
         for symbol, name in zip(declaration.noisy_symbols, self.y, strict=True):
             self.names |= {symbol: name, sp.Symbol(symbol.name, real=True): name}
         self.taken = taken
+        self.conditions = conditions(declaration)
 
     @property
     def keywords(self) -> str:
@@ -117,11 +119,14 @@ class _Emitter:
     def _guards(self) -> list[str]:
         """Lines that turn clean values and parameters into NaN outside their assumptions."""
         symbols = [*self.declaration.clean_symbols, *self.declaration.params]
-        return guard_lines(symbols, self.names | {s: s.name for s in self.declaration.params})
+        lines = guard_lines(symbols, self.names | {s: s.name for s in self.declaration.params})
+        return lines + condition_lines(self.conditions, symbols, self.declaration.clean_symbols, self._print)
 
     def _checked(self, values: list[str], exprs) -> list[str]:
         """NaN in place of a value that would not notice that a clean value or a parameter is NaN."""
-        symbols = [s for s in (*self.declaration.clean_symbols, *self.declaration.params) if rules_of(s)]
+        clean = self.declaration.clean_symbols
+        carriers = {carrier(c, clean) for c in self.conditions}
+        symbols = [s for s in (*clean, *self.declaration.params) if rules_of(s) or s in carriers]
         out = []
         for value, expr in zip(values, exprs, strict=True):
             deaf = [self.names.get(s, s.name) for s in symbols if not carries(expr, s)]

@@ -26,7 +26,7 @@ from symdsm.symbolic.laws import LAWS, LINE, Law, law_of
 from symdsm.symbolic.logs import exact_log, stable_logs
 from symdsm.symbolic.nodes import LSE, LogAbs
 from symdsm.symbolic.normaliser import find_normaliser
-from symdsm.symbolic.random import check_distribution, the_random_symbol
+from symdsm.symbolic.random import check_distribution, required, the_random_symbol
 from symdsm.symbolic.supports import image, inside_of, inside_set, interior_point, tidy
 from symdsm.symbolic.vector import VectorDeclaration
 
@@ -68,7 +68,8 @@ def _of_random(expr, random, clean, level, source) -> Declaration:
     noisy = sp.Symbol(name if name not in taken else f"{name}_noisy", real=True)
     g = expr.xreplace({random: law.map})
     noise = Noise(law.variable, g, law.log_density, law.support, law.draw, monotone=True)
-    return push_forward(noise, noisy, clean, level, law.period, source)
+    declaration = push_forward(noise, noisy, clean, level, law.period, source)
+    return replace(declaration, requires=required(random.pspace.distribution))
 
 
 def _check_powers(expr, random, clean) -> None:
@@ -303,6 +304,7 @@ def change(declaration: Declaration, transform, clean: bool = False) -> Declarat
         normalised=declaration.normalised,
         noise=noise,
         parts=tuple((change(part, transform), weight) for part, weight in declaration.parts),
+        requires=declaration.requires,
         source=("change", declaration.source, transform(sp.Symbol("y", real=True)), clean),
     )
     return _move_clean(moved, transform) if clean else moved
@@ -322,6 +324,7 @@ def _move_clean(declaration: Declaration, transform) -> Declaration:
         inside=declaration.inside.xreplace(put),
         anchor=None if declaration.anchor is None else declaration.anchor.xreplace(put),
         support=declaration.support.xreplace(put),
+        requires=declaration.requires.xreplace(put),
         noise=None if noise is None else replace(noise, map=noise.map.xreplace(put)),
         parts=tuple((_move_clean(part, transform), w.xreplace(put)) for part, w in declaration.parts),
     )

@@ -6,6 +6,7 @@ declaration holds what everything else is derived from:
     log p(y | x)   on the support, exact, in stable nodes (symbolic/nodes.py)
     inside         a Boolean in y (and x, parameters): is y in the support?
     noise          y = g(x, e), e ~ f, when the randomness was declared: then samples and targets come from e itself
+    requires       what the declared distribution asks of x and the parameters (symbolic/conditions.py)
 
 The constructors are in symbolic/constructors.py; a declaration never changes.
 """
@@ -49,6 +50,7 @@ class Declaration:
     period: sp.Expr | None = None
     parts: tuple[tuple["Declaration", sp.Expr], ...] = ()
     transition: Transition | None = None
+    requires: sp.Basic = sp.true
     source: tuple = field(default=(), compare=False)
 
     event_ndim = 0

@@ -6,7 +6,7 @@ from sympy.stats.rv import RandomSymbol
 
 from symdsm.errors import DeclarationError
 
-__all__ = ["check_continuous", "check_distribution", "the_random_symbol"]
+__all__ = ["check_continuous", "check_distribution", "required", "the_random_symbol"]
 
 _STAND_INS = {
     "Poisson": "Normal(x, sqrt(a*x + b)), the Poisson-Gaussian kernel",
@@ -117,6 +117,16 @@ def check_distribution(distribution, *clean: sp.Symbol) -> None:
                 expected=f"{key} > 0",
                 fix=f'declare it as sp.Symbol("{value}", positive=True)' if undecided else "make it positive",
             )
+
+
+def required(distribution) -> sp.Basic:
+    """Positive scales and shapes, and a support that is not empty."""
+    name = type(distribution).__name__.removesuffix("Distribution")
+    arguments = dict(zip(distribution._argnames, distribution.args, strict=False))
+    positive = [sp.StrictGreaterThan(arguments[key], 0) for key in _POSITIVE.get(name, ())]
+    support = distribution.set
+    length = [support.end - support.start > 0] if isinstance(support, sp.Interval) else []
+    return sp.And(*positive, *length)
 
 
 def _entries(value) -> list[sp.Expr]:

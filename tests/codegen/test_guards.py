@@ -9,8 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import sympy as sp
+import sympy.stats as st
 
+import symdsm as sd
+from symdsm.codegen.build import unverified_program
 from symdsm.codegen.guards import carries, complement, rules_of
+from symdsm.errors import DataError, ParameterError
 from tests.codegen.points import NAMES, kernel, point, program
 
 FAST = ("speckle", "random_walk", "uniform")
@@ -63,6 +67,92 @@ def test_broken_assumptions_give_nan(name, x64):
         whole = np.any if hasattr(kernel(name)._declaration, "density") else np.all
         numbers = [n for n, v in bad.items() if not whole(np.isnan(v)) and not any(block in n for block in blocks)]
         assert numbers == [], (broken, numbers)
+
+
+_x, _s, _w = sp.Symbol("x", real=True), *sp.symbols("s w", positive=True)
+_x1, _x2, _rho, _b = sp.symbols("x1 x2 rho b", real=True)
+_n, _i = sp.Symbol("n", integer=True, positive=True), sp.Symbol("i", integer=True)
+_X, _Y = (sp.IndexedBase(name, real=True, shape=(_n,)) for name in "xy")
+
+
+def _normal(scale):
+    return sd.Kernel.from_random(st.Normal("y", _x, scale), clean=_x)
+
+
+def _correlated():
+    clean, root = sp.Matrix([_x1, _x2]), sp.Matrix([[1, _rho], [_rho, 1]])
+    return sd.Kernel.from_random(st.MultivariateNormal("y", clean, _s**2 * root), clean=clean, level=_s)
+
+
+def _array():
+    variance = _s**2 * (1 - _rho**2)
+    density = -sp.Sum((_Y[_i] - _X[_i]) ** 2, (_i, 0, _n - 1)) / (2 * variance) - _n * sp.log(variance) / 2
+    return sd.Kernel.from_density(density, noisy=_Y, clean=_X, level=_s, log=True)
+
+
+# kernel, admissible x and params, what breaks a condition, its words in the eager error
+LIMITED = {
+    "mean of a beta law": (sd.families.beta, 0.4, {"nu": 4.0}, {"x": 1.5}, "x < 1"),
+    "median on the unit interval": (sd.families.logit_normal, 0.4, {"sigma": 0.5}, {"x": 1.5}, "x < 1"),
+    "another median": (sd.families.kumaraswamy, 0.4, {"a": 2.0}, {"x": 1.5}, "x < 1"),
+    "order of two scales": (
+        sd.families.ve,
+        0.4,
+        {"sigma_min": 0.1, "sigma_max": 2.0, "t": 0.5},
+        {"sigma_min": 3.0},
+        "sigma_max > sigma_min",
+    ),
+    "weight of a mixture": (
+        lambda: sd.Kernel.mixture({_normal(_s): 1 - _w, _normal(3 * _s): _w}),
+        0.4,
+        {"w": 0.3, "s": 0.5},
+        {"w": 1.2},
+        "w < 1",
+    ),
+    "correlation": (_correlated, [0.4, 0.1], {"rho": 0.3, "s": 0.5}, {"rho": -1.2}, "rho[*][*]2 <= 1"),
+    "correlation in an array": (_array, [0.4, 0.1], {"rho": 0.3, "s": 0.5}, {"rho": 1.2}, "rho[*][*]2 < 1"),
+    "ends of a support": (
+        lambda: sd.Kernel.from_random(st.Uniform("y", _x, _b), clean=_x),
+        0.1,
+        {"b": 0.9},
+        {"b": -0.2},
+        "b - x > 0",
+    ),
+    "scale that depends on x": (
+        lambda: sd.Kernel.from_random(st.Normal("y", _x, _s * _x + 1), clean=_x),
+        0.1,
+        {"s": 0.9},
+        {"x": -4.0},
+        "s[*]x [+] 1 > 0|s[*]x > -1",
+    ),
+}
+
+
+LIMITED_FAST = ("mean of a beta law", "order of two scales", "correlation in an array")
+
+
+@pytest.mark.parametrize(
+    "row", [pytest.param(r, id=n, marks=[pytest.mark.slow] * (n not in LIMITED_FAST)) for n, r in LIMITED.items()]
+)
+def test_broken_conditions_give_nan_and_words(row):
+    make, x, params, broken, words = row
+    kernel = make()
+    program = unverified_program(kernel._declaration, kernel.digest)
+    module, x = program._module, jnp.asarray(x)
+    y, bad = 0.5 * jnp.ones_like(x), {"x": x, **params} | broken
+    names = [n for n in FUNCTIONS if hasattr(module, n)]
+
+    @jax.jit
+    def call(x, params):
+        key = jax.random.key(0)
+        arguments = {n: (y, x) if "sc" in n or n == "log_prob" else (x,) if n == "fisher" else (key, x) for n in names}
+        return {n: getattr(module, n)(*arguments[n], **params) for n in names}
+
+    assert not [n for n, v in parts(call(x, params)).items() if np.isnan(v).any()]
+    assert not [n for n, v in parts(call(bad.pop("x"), bad)).items() if not np.isnan(v).all()]
+    bad = {"x": x, **params} | broken
+    with pytest.raises(DataError if "x" in words.replace("max", "") else ParameterError, match=words):
+        program.score(y, jnp.asarray(bad.pop("x")), **bad)
 
 
 def test_gradients_are_nan_as_well(x64):
