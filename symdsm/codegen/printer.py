@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 import sympy as sp
 
-from symdsm.codegen.lookup import NEAREST, TABLE
+from symdsm.codegen.lookup import TABLE
 from symdsm.errors import CodegenError
+from symdsm.symbolic.nearest import NEAREST
 from symdsm.symbolic.nodes import BesselIRatio, LogBesselI, LogBesselIe
 
 __all__ = ["JaxPrinter"]
@@ -54,7 +55,8 @@ class JaxPrinter:
 
     def _unknown(self, expr):
         name = type(expr).__name__ if expr.args else str(expr)
-        nearest = NEAREST.get(type(expr)) or "write the density with functions of jax.numpy or jax.scipy.special"
+        known = NEAREST.get(type(expr))
+        nearest = f"use {known}" if known else "write the density with functions of jax.numpy or jax.scipy.special"
         return CodegenError(given=f"{expr}, which holds {name}", expected="functions that have a JAX form", fix=nearest)
 
     def _print_Symbol(self, expr):

@@ -27,7 +27,7 @@ _ELEMENTARY = (
 )  # fmt: skip
 _SPECIAL = (
     sp.gamma, sp.loggamma, sp.polygamma, sp.digamma, sp.beta, sp.lowergamma, sp.uppergamma, sp.factorial, sp.binomial,
-    sp.erf, sp.erfc, sp.erfi, sp.erfinv, sp.erfcinv, sp.LambertW, sp.zeta, sp.hyper, sp.expint, sp.Ei,
+    sp.erf, sp.erfc, sp.erfi, sp.erfinv, sp.erfcinv, sp.LambertW, sp.zeta, sp.expint, sp.Ei,
     sp.besseli, sp.besselj, sp.besselk, sp.bessely, sp.KroneckerDelta,
 )  # fmt: skip
 _COUPLED = (indexed_nodes.LogDet, indexed_nodes.LogSumExp, indexed_nodes.Mask, indexed_nodes.Solve)

@@ -34,6 +34,7 @@ from symdsm.errors import DeclarationError
 from symdsm.symbolic.budget import OutOfTime, bounded
 from symdsm.symbolic.heads import CONSTANTS, DISTRIBUTIONS, FUNCTIONS, HEADS, UNORDERED
 from symdsm.symbolic.limits import MAX_BITS, admissible_argument, admissible_number, admissible_power
+from symdsm.symbolic.nearest import NEAREST
 
 __all__ = ["digest", "dumps", "loads"]
 
@@ -225,8 +226,15 @@ def _evaluates(obj: sp.Basic) -> bool:
 
 
 def _unknown(obj: Any) -> DeclarationError:
+    name = type(obj).__name__
+    if type(obj) in NEAREST:
+        return DeclarationError(
+            given=f"{str(obj)[:80]}, whose function {name} has no JAX form",
+            expected="functions that have a JAX form",
+            fix=f"use {NEAREST[type(obj)]}",
+        )
     return DeclarationError(
-        given=f"{str(obj)[:80]}, a {type(obj).__name__}",
+        given=f"{str(obj)[:80]}, a {name}",
         expected="numbers, symbols, the usual functions, sums, sets and continuous distributions of SymPy",
         fix="write the kernel with those; symdsm.symbolic.heads lists them",
     )

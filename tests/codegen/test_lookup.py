@@ -8,9 +8,10 @@ import sympy.functions
 from sympy.functions.elementary.miscellaneous import Rem
 
 from symdsm.codegen import special
-from symdsm.codegen.lookup import NARY, NEAREST, TABLE, WHOLE, refuse
+from symdsm.codegen.lookup import NARY, TABLE, WHOLE, refuse
 from symdsm.codegen.printer import JaxPrinter
 from symdsm.errors import CodegenError
+from symdsm.symbolic.nearest import NEAREST
 from symdsm.symbolic.nodes import NODES, Node
 
 MODULES = {"jnp": jnp, "jsp": jsp, "special": special}

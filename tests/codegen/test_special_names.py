@@ -16,9 +16,10 @@ import pytest
 import sympy as sp
 
 from symdsm.codegen import special
-from symdsm.codegen.lookup import NEAREST, TABLE
+from symdsm.codegen.lookup import TABLE
 from symdsm.codegen.printer import JaxPrinter
 from symdsm.errors import CodegenError
+from symdsm.symbolic.nearest import NEAREST
 from tests.codegen.test_special import HALF, LINE, grid, inside_others, spaced, worst_error
 
 UNIT = np.concatenate([spaced(1e-15, 0.5, 12), 1 - spaced(1e-3, 0.4, 8)])

@@ -9,6 +9,7 @@ import pytest
 import sympy as sp
 import sympy.stats as st
 
+import symdsm as sd
 from symdsm.errors import DeclarationError
 from symdsm.symbolic import indexed_nodes
 from symdsm.symbolic.nodes import NODES
@@ -180,3 +181,20 @@ def test_attacks_on_the_tree(tree):
 def test_attacks_on_the_text(text):
     with pytest.raises(DeclarationError):
         loads(text)
+
+
+NO_FORM = {
+    "airyai": (sp.airyai(y - x), "besselk of order 1/3"),
+    "fresnels": (sp.fresnels(y - x), "erf"),
+    "elliptic_k": (sp.elliptic_k(y - x), "Sum"),
+    "hyper": (sp.hyper([s], [2], x - y), "hyperexpand"),
+    "Si": (sp.Si(y - x), "sinc"),
+}
+
+
+@pytest.mark.parametrize(("name", "row"), NO_FORM.items(), ids=NO_FORM)
+def test_a_function_without_a_jax_form_is_refused_at_declaration(name, row):
+    value, nearest = row
+    with pytest.raises(DeclarationError) as caught:
+        sd.Kernel.from_density(value - (y - x) ** 2, noisy=y, clean=x, log=True)
+    assert name in caught.value.given and nearest in caught.value.fix
