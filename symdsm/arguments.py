@@ -175,13 +175,18 @@ def check_parts(parts: Mapping) -> Any:
 def admissible_values(kernel, values: Mapping) -> dict[sp.Symbol, sp.Expr]:
     """{parameter: value} with the kernel's own symbols as keys, each value within its assumptions."""
     params = {s.name: s for s in kernel.params}
+    sizes = {s.name: s for s in getattr(kernel._declaration, "sizes", ())}
     put = {}
     for key, value in values.items():
-        symbol = params.get(getattr(key, "name", str(key)))
+        name = getattr(key, "name", str(key))
+        if name in sizes and name not in params:
+            put[sizes[name]] = _size(name, value)
+            continue
+        symbol = params.get(name)
         if symbol is None:
             raise ParameterError(
                 given=f"{key} -> {value}, where {key} is no parameter",
-                expected=f"one of {', '.join(params) or 'no parameters'}",
+                expected=f"one of {', '.join([*params, *sizes]) or 'no parameters'}",
                 fix="kernel.params lists them; the clean and the noisy symbol stay",
             )
         if not isinstance(value, (int, float, sp.Expr)) or isinstance(value, bool):
@@ -196,6 +201,16 @@ def admissible_values(kernel, values: Mapping) -> dict[sp.Symbol, sp.Expr]:
                 )
         put[symbol] = value
     return put
+
+
+def _size(name: str, value) -> sp.Integer:
+    """The length of an axis."""
+    number = sp.sympify(value) if isinstance(value, (int, sp.Expr)) and not isinstance(value, bool) else None
+    if number is None or not number.is_Integer or number < 1:
+        raise ParameterError(
+            given=f"{name} -> {value!r}", expected="a whole number from 1 on: a length", fix=f"pass {{{name}: 8}}, say"
+        )
+    return number
 
 
 def as_real(*expressions):

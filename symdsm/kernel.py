@@ -167,8 +167,8 @@ class Kernel:
         """The kernel with parameters replaced by numbers or expressions; derived anew.
 
         A level that is replaced stays the level when one symbol takes its place. An expression may hold the clean
-        symbol: sigma -> a*x makes the noise relative. Raises ParameterError for what is no parameter, or a value
-        that the parameter's assumptions exclude.
+        symbol: sigma -> a*x makes the noise relative. The size of a coupled kernel may become a number: n -> 8.
+        Raises ParameterError for what is no parameter, or a value that the parameter's assumptions exclude.
         """
         put = admissible_values(self, values)
         return rebuild(Kernel, replaced(replaced(self._declaration.source, self._names), put))

@@ -291,7 +291,8 @@ class Program:
         return DerivationError(
             given=f"{name} of a coupled kernel whose noisy array's size no other array tells",
             expected="a clean value or a parameter from whose shape it can be read",
-            fix="declare the clean value as an array of y's shape, or write the number in place of the size",
+            fix="give the size, n say, a number: kernel.subs({n: 8}).compile(); "
+            "or declare the clean value as an array of y's shape",
         )
 
     def functions(self, suffix: str = "") -> types.SimpleNamespace:

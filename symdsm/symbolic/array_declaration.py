@@ -37,6 +37,11 @@ class ArrayDeclaration:
         return tuple(sorted((self.density.restore(p) for p in own), key=str))
 
     @property
+    def sizes(self) -> tuple[sp.Symbol, ...]:
+        """The symbols of the lengths of the axes."""
+        return tuple(sorted(map(self.density.restore, self.density.sizes), key=str))
+
+    @property
     def log_density(self) -> sp.Expr:
         return self.density.restore(self.density.expr)
 

@@ -11,7 +11,7 @@ from numpyro.distributions import constraints
 from scipy import stats
 
 import symdsm as sd
-from symdsm.errors import DerivationError, SamplingError
+from symdsm.errors import DerivationError, ParameterError, SamplingError
 from symdsm.inference.coupled_draws import Chains, Trace
 from symdsm.symbolic.manifolds import Simplex, Sphere
 
@@ -99,10 +99,26 @@ def test_a_program_of_exact_draws_has_nothing_to_report():
         sd.families.gaussian().compile().sample_report(jax.random.key(0), 0.0, sigma=1.0)
 
 
-def test_a_size_that_only_y_tells_cannot_be_drawn():
-    program = coupled(-((Y[i] - x) ** 4), clean=x).compile()
-    with pytest.raises(DerivationError, match="no other array tells"):
-        program.sample(jax.random.key(0), 0.3)
+@pytest.mark.parametrize("power", [2, 4], ids=["Gaussian", "by chains"])
+def test_a_size_that_only_y_tells_is_given_as_a_number(power):
+    kernel = coupled(-((Y[i] - x) ** power), clean=x)
+    program = kernel.compile()
+    y, key = jnp.arange(3.0), jax.random.key(0)
+    np.testing.assert_allclose(program.log_prob(y, 0.3), -jnp.sum((y - 0.3) ** power), rtol=1e-5)
+    with pytest.raises(DerivationError, match=r"no other array tells[\s\S]*kernel.subs\(\{n: 8\}\)"):
+        program.sample(key, 0.3)
+    of_three = kernel.subs({n: 3}).compile()
+    assert of_three.event_shape(jnp.zeros(2)) == (2, 3)
+    np.testing.assert_allclose(of_three.log_prob(y, 0.3), program.log_prob(y, 0.3), rtol=1e-6)
+    if power == 2:
+        draws = of_three.sample(key, jnp.full(4000, 0.3))
+        assert stats.kstest(np.ravel(draws), stats.norm(0.3, 0.5**0.5).cdf).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("value", [0, 2.5, -1, True, "3", n + 1])
+def test_a_size_is_a_whole_number(value):
+    with pytest.raises(ParameterError, match="a whole number from 1 on"):
+        coupled(-((Y[i] - x) ** 4), clean=x).subs({n: value})
 
 
 @pytest.mark.slow
