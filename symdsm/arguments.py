@@ -137,16 +137,35 @@ def _not_real(transform, value: float) -> bool:
     return bool(image.is_number) and not image.evalf(15).is_real
 
 
+_WHY = {
+    "a product": "with arrays each block would have events and batches of its own shape",
+    "a mixture": "the parts of one with arrays are densities of whole events, and it is one coupled density",
+    "a change of coordinate": "with arrays its derivative is a sum over the event, whose size it does not know",
+}
+_INSTEAD = {
+    "a product": "keep the kernels apart: their log densities and scores add, and each is a site of its own "
+    "(kernel.distribution); or write one density over one array that holds both blocks",
+    "a mixture": "from_density(sp.log(w*sp.exp(k1.log_density) + (1 - w)*sp.exp(k2.log_density)), noisy=k1.noisy, "
+    "clean=k1.clean, level=k1.level, log=True)",
+    "a change of coordinate": "put the inverse in by hand: for y = exp(u) each Y[i] of kernel.log_density becomes "
+    "exp(Y[i]), plus sp.Sum(Y[i], (i, 0, n - 1)) for log|dy/du|; then from_density(..., log=True)",
+}
+
+
 def check_scalar(kernels: Mapping[str, Any], what: str) -> None:
     """Kernels of one noisy value, at least one. Raises DeclarationError."""
     for name, kernel in kernels.items():
         if isinstance(getattr(kernel, "_declaration", None), Declaration):
             continue
-        given = f"{kernel!r} as {name!r}" if not hasattr(kernel, "_declaration") else f"a kernel of arrays as {name!r}"
+        is_kernel = hasattr(kernel, "_declaration")
+        indexed = is_kernel and isinstance(kernel.noisy, sp.IndexedBase)
         raise DeclarationError(
-            given=f"{given} in {what}",
-            expected="kernels of one noisy value, from from_random, from_density, a scalar SDE, mixture or change",
-            fix="build each with a Kernel constructor; write coupled noise as one density in index notation",
+            given=f"a kernel of arrays as {name!r} in {what}" if is_kernel else f"{kernel!r} as {name!r} in {what}",
+            expected="kernels of one noisy value, from from_random, from_density, a scalar SDE, mixture or change"
+            + f"; {_WHY[what]}" * is_kernel,
+            fix=_INSTEAD[what]
+            if indexed
+            else "build each with a Kernel constructor; write coupled noise as one density in index notation",
         )
     if not kernels:
         raise DeclarationError(given=f"{what} of nothing", expected="at least one kernel", fix="pass some kernels")

@@ -337,7 +337,19 @@ BAD = {
     "weights": (lambda: sd.Kernel.mixture({gaussian: a, sd.families.laplace(): a}), "weights that add to 2*a"),
     "a negative weight": (lambda: sd.Kernel.mixture({gaussian: 2, sd.families.laplace(): -1}), "the weight -1"),
     "a mixture of nothing": (lambda: sd.Kernel.mixture({}), "a mixture of nothing"),
-    "a mixture of arrays": (lambda: sd.Kernel.mixture({sd.families.random_walk(): 1}), "kernel of arrays"),
+    "a mixture of arrays": (
+        lambda: sd.Kernel.mixture({sd.families.random_walk(): 1}),
+        "from_density(sp.log(w*sp.exp(k1.log_density) + (1 - w)*sp.exp(k2.log_density))",
+    ),
+    "a product with arrays": (
+        lambda: sd.Kernel.product({"a": gaussian, "b": sd.families.random_walk()}),
+        "keep the kernels apart",
+    ),
+    "a coordinate of arrays": (lambda: sd.families.random_walk().change(sp.exp), "plus sp.Sum(Y[i], (i, 0, n - 1))"),
+    "a product with an SDE of vectors": (
+        lambda: sd.Kernel.product({"a": sd.families.critically_damped()}),
+        "one density in index notation",
+    ),
     "a mixture of laws alone": (lambda: sd.Kernel.mixture({e(0, 1): 1}), "do not know the clean value"),
     "a part without noise": (lambda: sd.Kernel.mixture({gaussian: a, x: 1 - a}), "no random symbol"),
     "a joint law as a part": (
@@ -367,6 +379,29 @@ def test_bad_declarations(name):
     message = str(caught.value)
     assert words in message
     assert all(message.count(part) == 1 for part in ("Given: ", "\nExpected: ", "\nTo fix: "))
+
+
+@pytest.mark.slow
+def test_the_mixture_and_the_coordinate_of_arrays_that_the_refusals_write_out(x64):
+    """Held against the parts' own log densities; far out, where both parts underflow, against the wider one."""
+    walk, w = sd.families.random_walk(), sp.Symbol("w", positive=True)
+    wide = walk.subs({walk.level: 5 * walk.level})
+    both = sp.log(w * sp.exp(walk.log_density) + (1 - w) * sp.exp(wide.log_density))
+    mixed = sd.Kernel.from_density(both, noisy=walk.noisy, clean=walk.clean, level=walk.level, log=True).compile()
+    program, v, at = walk.compile(), jnp.array([1.0, 2.0, 4.0]), jnp.zeros(3)
+    parts = [program.log_prob(v, at, sigma=sigma) for sigma in (0.5, 2.5)]
+    expected = np.logaddexp(np.log(0.3) + parts[0], np.log(0.7) + parts[1])
+    np.testing.assert_allclose(mixed.log_prob(v, at, sigma=0.5, w=0.3), expected, rtol=1e-12)
+    far = program.score(1e3 * v, at, sigma=2.5)
+    np.testing.assert_allclose(mixed.score(1e3 * v, at, sigma=0.5, w=0.3), far, rtol=1e-12, atol=1e-12)
+
+    base, n, i = walk.noisy, sp.Symbol("n", integer=True, positive=True), sp.Symbol("i", integer=True)
+    moved = walk.log_density.replace(lambda e: isinstance(e, sp.Indexed) and e.base == base, sp.exp)
+    moved += sp.Sum(base[i], (i, 0, n - 1))
+    changed = sd.Kernel.from_density(moved, noisy=base, clean=walk.clean, level=walk.level, log=True).compile()
+    u = jnp.array([0.1, 0.3, -0.2])
+    expected = program.log_prob(jnp.exp(u), at, sigma=0.5) + u.sum()
+    np.testing.assert_allclose(changed.log_prob(u, at, sigma=0.5), expected, rtol=1e-12)
 
 
 BAD_CALLS = {
