@@ -31,7 +31,7 @@ from symdsm.symbolic.findings import Finding, Regularity, tidy_boolean
 from symdsm.symbolic.integrable import finite_at, positive
 from symdsm.symbolic.leading import Lead, leading, tends_to
 from symdsm.symbolic.regularity_asides import boundary, mean_of_score, shrinks
-from symdsm.symbolic.regularity_view import View, same_value, singular_points, view_of
+from symdsm.symbolic.regularity_view import View, same_value, view_of
 from symdsm.symbolic.supports import in_brackets
 
 __all__ = ["Finding", "Regularity", "check_regularity", "check_rows", "edge_rows", "level_variance", "variance_rows"]
@@ -56,8 +56,8 @@ def check_regularity(declaration: Declaration) -> Regularity:
     return _by_signs(declaration) or check_rows(declaration, view_of(declaration))
 
 
-def check_rows(declaration: Declaration, view: View) -> Regularity:
-    """Every row of a kernel that is not a mixture."""
+def check_rows(declaration: Declaration, view: View, asides: bool = True) -> Regularity:
+    """Every row of a kernel that is not a mixture; those that do not decide validity if asked for."""
     lam = declaration.level
     findings = law_rows(declaration)
     findings += _within("edges", lambda: edge_rows(declaration, view, declaration.clean, "edges"))
@@ -67,9 +67,10 @@ def check_rows(declaration: Declaration, view: View) -> Regularity:
     findings += _within("variance", lambda: variance_rows(declaration, view, identity))
     if lam is not None:
         findings += _within("level", lambda: _level_rows(declaration, view))
-    findings += _within("mean", lambda: [mean_of_score(declaration, view)])
-    findings += _within("shrinks", lambda: shrinks(declaration))
-    findings += _within("boundary", lambda: boundary(view))
+    if asides:
+        findings += _within("mean", lambda: [mean_of_score(declaration, view)])
+        findings += _within("shrinks", lambda: shrinks(declaration))
+        findings += _within("boundary", lambda: boundary(view))
     notes = () if declaration.normalised is True else (_NO_NORMALISER,)
     return Regularity(tuple(findings), declaration.clean, lam, declaration.params, notes, declaration)
 
@@ -130,7 +131,7 @@ def _verdict(when) -> str:
 
 def _jump_rows(declaration, view, symbol, row) -> list[Finding]:
     """Jumps and poles of the density at inner singular points that move with `symbol`."""
-    points, complete = singular_points(view)
+    points, complete = view.singular
     findings = [_jump(declaration, view, point, symbol, row) for point in points]
     if not complete and any(f.when is sp.false for f in findings) is False:
         text = "the places where the density may jump were not all found"
@@ -209,7 +210,7 @@ def variance_rows(declaration, view, identity=sp.true) -> list[Finding]:
 
 
 def _second_moment(declaration, view, field, row, name, identity=sp.true) -> list[Finding]:
-    points, _ = singular_points(view)
+    points, _ = view.singular
     places = [*view.ends, *points]
     if view.intervals is None and view.period is None:
         where = in_brackets(declaration.support)
@@ -279,7 +280,7 @@ def _by_signs(declaration) -> Regularity | None:
         return found
     for symbol in bare:
         size = sp.Symbol(symbol.name, positive=True)
-        cases = [_case(declaration, {symbol: value}) for value in (size, -size, sp.S.Zero)]
+        cases = [_case(declaration, {symbol: value}, value is size) for value in (size, -size, sp.S.Zero)]
         answers = [None if c is None else (c.holds, c.level_holds) for c in cases]
         if answers[0] == answers[1] and answers[2] in (None, answers[0]) and answers[0] in (_YES, _YES_WITHOUT_LEVEL):
             note = f", for either sign of {symbol}"
@@ -294,13 +295,13 @@ def _by_signs(declaration) -> Regularity | None:
     return None
 
 
-def _case(declaration, values) -> Regularity | None:
+def _case(declaration, values, asides) -> Regularity | None:
     """The check with a parameter of a known sign; None where the kernel is not defined there."""
     moved = _put(declaration, values)
     if (moved.log_density + (moved.noise.map if moved.noise else 0)).has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         return None
     view = view_of(moved)
-    return check_rows(moved, view) if view.points else None
+    return check_rows(moved, view, asides) if view.points else None
 
 
 def _put(declaration, values) -> Declaration:

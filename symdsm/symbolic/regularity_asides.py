@@ -15,18 +15,19 @@ import mpmath
 import sympy as sp
 
 from symdsm.symbolic.budget import OutOfTime, bounded
+from symdsm.symbolic.derive import derivative
 from symdsm.symbolic.exponents import edge_lead, lead_of
 from symdsm.symbolic.findings import Finding
 from symdsm.symbolic.integrable import positive
 from symdsm.symbolic.leading import leading, tends_to
 from symdsm.symbolic.probe import numeric, probes
 from symdsm.symbolic.quadrature import break_points
-from symdsm.symbolic.regularity_view import same_value, singular_points
+from symdsm.symbolic.regularity_view import same_value
 
 __all__ = ["boundary", "mean_of_score", "shrinks"]
 
 _CHECKS = 1
-_PLACES = (sp.Rational(3, 8), -sp.Rational(3, 8), sp.Rational(5, 4))
+_PLACES = (0.375, -0.375, 1.25)
 _POWERS = (sp.S.One, sp.S.Half, sp.S.NegativeOne, -sp.S.Half)
 _TROUBLE = (ArithmeticError, MemoryError, ValueError, TypeError, OutOfTime, mpmath.libmp.NoConvergence)
 
@@ -61,7 +62,7 @@ def _signed_approaches(view):
     """((+1 at upper ends, -1 at lower ones), approach) of every end, and both sides of every singular point."""
     for k, point in enumerate(view.ends):
         yield [(-1 if k % 2 == 0 else 1, point.approaches[0])]
-    for point in singular_points(view)[0]:
+    for point in view.singular[0]:
         yield list(zip((1, -1), point.approaches, strict=True))
 
 
@@ -214,7 +215,7 @@ def shrinks(declaration) -> list[Finding]:
     if noise is not None and noise.monotone and lam not in noise.log_density.free_symbols:
         slope = sp.diff(noise.map, noise.variable)
         try:
-            gone = bounded(0.3, sp.limit, slope, lam, 0, "+") == 0
+            gone = slope.xreplace({lam: sp.S.Zero}) == 0 or bounded(0.3, sp.limit, slope, lam, 0, "+") == 0
         except (OutOfTime, NotImplementedError, ValueError, TypeError, sp.PoleError):
             gone = False
         if gone:
@@ -236,22 +237,26 @@ def shrinks(declaration) -> list[Finding]:
 
 
 def _scale(declaration) -> sp.Expr | None:
-    """The power h of the level with y = x + h u, u ~ a law without the level: d/dlevel log p(x + h u | x) has no u."""
-    lam, x, u = declaration.level, declaration.clean, sp.Dummy("u", real=True)
-    points = probes(declaration, 1, seed=29)
+    """The power h of the level with y = x + h u, u ~ a law without the level: d/dlevel log p(x + h u | x) has no u.
 
-    def free_of_u(h):
-        slope = sp.diff(declaration.log_density.xreplace({declaration.noisy: x + h * u}), lam)
-        ends = [[slope.xreplace({u: v, **p}).evalf(15) for v in _PLACES] for p in points]
-        differ = any(abs(a - b) > 1e-9 * (1 + abs(a)) for a, *others in ends for b in others)
-        return not differ and u not in sp.simplify(slope).free_symbols
-
-    for h in (lam**p for p in _POWERS):
-        try:
-            if bounded(0.3, free_of_u, h):
+    Tried on numbers first, where the derivative is l_level + h' u l_y.
+    """
+    lam, x, y, log_density = declaration.level, declaration.clean, declaration.noisy, declaration.log_density
+    symbols, u = [x, *declaration.params], sp.Dummy("u", real=True)
+    try:
+        by_level, by_y = (numeric(bounded(0.3, derivative, log_density, s), [y, *symbols]) for s in (lam, y))
+        (point,) = probes(declaration, 1, seed=29)
+        for h in (lam**p for p in _POWERS):
+            size, growth = (float(e.xreplace({lam: sp.Float(point[lam])})) for e in (h, sp.diff(h, lam)))
+            at = [(v, (point[x] + size * v, *point.values())) for v in _PLACES]
+            first, *others = (by_level(*place) + growth * v * by_y(*place) for v, place in at)
+            if any(abs(first - other) > 1e-9 * (1 + abs(first)) for other in others):
+                continue
+            slope = sp.diff(log_density.xreplace({y: x + h * u}), lam)
+            if u not in bounded(0.3, sp.simplify, slope).free_symbols:
                 return h
-        except (OutOfTime, NotImplementedError, ValueError, TypeError):
-            continue
+    except (*_TROUBLE, NotImplementedError):
+        pass
     return None
 
 

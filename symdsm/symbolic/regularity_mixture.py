@@ -14,7 +14,7 @@ import sympy as sp
 from symdsm.symbolic.exponents import edge_lead
 from symdsm.symbolic.findings import Finding, Regularity
 from symdsm.symbolic.leading import tends_to
-from symdsm.symbolic.regularity_view import same_value, singular_points, view_of
+from symdsm.symbolic.regularity_view import same_value, view_of
 
 __all__ = ["check_mixture"]
 
@@ -65,7 +65,7 @@ def _jumps(declaration) -> dict | None:
         if view.intervals is None:
             return None
         ends = [(p, (1 if k % 2 == 0 else -1,)) for k, p in enumerate(view.ends)]
-        inner = [(p, (-1, 1)) for p in singular_points(view)[0]]
+        inner = [(p, (-1, 1)) for p in view.singular[0]]
         for point, signs in ends + inner:
             if point.place is None or declaration.clean not in point.place.free_symbols:
                 continue

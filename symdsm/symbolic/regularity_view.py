@@ -10,6 +10,7 @@ when y is finite there and depends on the clean value.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import sympy as sp
 
@@ -22,7 +23,7 @@ from symdsm.symbolic.logs import exact_log
 from symdsm.symbolic.nodes import plain
 from symdsm.symbolic.probe import probes
 
-__all__ = ["Point", "View", "same_value", "singular_points", "view_of"]
+__all__ = ["Point", "View", "same_value", "view_of"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class View:
     points: tuple[dict, ...]
     period: sp.Expr | None
 
-    @property
+    @cached_property
     def ends(self) -> list[Point]:
         """The ends of the support; none on a circle."""
         if self.period is not None or not self.intervals:
@@ -65,7 +66,17 @@ class View:
         infinite = value is None or value.has(sp.oo, -sp.oo, sp.zoo, sp.nan)
         return Point(None if infinite else value, (approach,))
 
-    @property
+    @cached_property
+    def singular(self) -> tuple[list[Point], bool]:
+        """(kinks, jumps and poles of the density strictly inside the support, whether all of them were found)."""
+        found, complete = kinks(plain(self.log_density), self.variable)
+        places = {_short(place) for place in found}
+        inner = sorted((p for p in places if _lies_inside(p, self)), key=sp.default_sort_key)
+        return [
+            Point(self.map.xreplace({self.variable: p}), (Approach.left_of(p), Approach.right_of(p))) for p in inner
+        ], complete
+
+    @cached_property
     def turn(self) -> int:
         """The sign of dy/d variable."""
         slope = sp.diff(self.map, self.variable)
@@ -154,16 +165,6 @@ def same_value(a: sp.Expr, b: sp.Expr, points) -> bool:
         if not (left.is_number and right.is_number and abs(left - right) <= 1e-12 * (abs(left) + abs(right))):
             return False
     return bool(points)
-
-
-def singular_points(view: View) -> tuple[list[Point], bool]:
-    """(kinks, jumps and poles of the density strictly inside the support, whether all of them were found)."""
-    found, complete = kinks(plain(view.log_density), view.variable)
-    places = {_short(place) for place in found}
-    inner = sorted((p for p in places if _lies_inside(p, view)), key=sp.default_sort_key)
-    return [
-        Point(view.map.xreplace({view.variable: p}), (Approach.left_of(p), Approach.right_of(p))) for p in inner
-    ], complete
 
 
 def _short(place):
