@@ -29,6 +29,7 @@ from symdsm.inference.generate_flow import ProbabilityFlow
 from symdsm.inference.generate_source import Source
 from symdsm.inference.generate_steps import Ancestral, AnnealedLangevin, PredictorCorrector, ReverseSDE
 from symdsm.inference.generate_walk import DaeChain, WalkBack, reconstruction
+from symdsm.inference.supports import in_turn
 from symdsm.learning.coordinates import Real
 from symdsm.learning.potentials import DenoiserPotential
 from symdsm.learning.protocols import PosteriorSampler
@@ -91,7 +92,7 @@ def generate(
         z, broken = _draw(method, source, jax.random.fold_in(key, begin), batch)
         out.append(np.asarray(z)[: n - begin])
         lost.append(np.asarray(broken)[: n - begin])
-    draws = jnp.asarray(np.concatenate(out))
+    draws = in_turn(inner.kernel, jnp.asarray(np.concatenate(out)))
     if inner is not fit:
         draws = jax.vmap(fit.coordinates.inverse)(draws)
     lost_at(Source.of(inner), jnp.asarray(np.concatenate(lost)), draws, f'method="{name}"')

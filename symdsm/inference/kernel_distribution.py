@@ -16,7 +16,7 @@ from jaxtyping import Array, ArrayLike, PRNGKeyArray
 from numpyro.distributions import Distribution
 
 from symdsm.errors import DerivationError, ParameterError, ShapeError
-from symdsm.inference.supports import constraint_on, one_turn, within_one_turn
+from symdsm.inference.supports import constraint_on, in_turn, one_turn
 
 __all__ = ["KernelDistribution", "kernel_distribution"]
 
@@ -72,7 +72,7 @@ class KernelDistribution(Distribution):
         program, batch = self.kernel.compile(), (*sample_shape, *self.batch_shape)
         if not self.event_shape:
             y = program.sample(key, jnp.broadcast_to(self.x, batch), **self.params)
-            return within_one_turn(y, self.kernel.period) if self.kernel.period else y
+            return in_turn(self.kernel, y)
         if program.needs_chains:
             y = program.draws(key, self.x, math.prod(sample_shape), **self.params)
             return jnp.moveaxis(y, len(self.batch_shape), 0).reshape(*batch, *self.event_shape)

@@ -33,7 +33,7 @@ from numpyro.distributions.util import validate_sample
 
 from symdsm.errors import DerivationError, EnergyRequired, ParameterError, ShapeError
 from symdsm.inference.generate_source import diffuses
-from symdsm.inference.supports import constraint_on, one_turn, within_one_turn
+from symdsm.inference.supports import constraint_on, in_turn, one_turn
 
 __all__ = ["LearnedPrior", "annealed", "noised"]
 
@@ -47,7 +47,7 @@ def noised(fit, key: PRNGKeyArray, shape: tuple[int, ...], level: ArrayLike) -> 
     pick, noise = random.split(key)
     examples = fit.latent.examples
     clean = examples[random.randint(pick, shape, 0, examples.shape[0])]
-    y = _in_turn(fit, fit.kernel.compile().sample(noise, clean, **_parameters(fit, level)))
+    y = in_turn(fit.kernel, fit.kernel.compile().sample(noise, clean, **_parameters(fit, level)))
     return _each_event(fit.coordinates.inverse, y, len(shape))
 
 
@@ -59,12 +59,6 @@ def _each_event(function, values, batch: int):
 
 def _parameters(fit, level):
     return {**fit.params, fit.kernel.level.name: level}
-
-
-def _in_turn(fit, y):
-    """An angle within one turn; other values as they are."""
-    period = getattr(fit.kernel, "period", None)
-    return within_one_turn(y, period) if period else y
 
 
 class LearnedPrior(Distribution):
@@ -240,7 +234,7 @@ def annealed(fit, key: PRNGKeyArray, shape: tuple[int, ...], level: Array, conte
 
         def langevin(x, key):
             noise = random.normal(key, x.shape, x.dtype)
-            return _in_turn(fit, x + step * fit.score(x, level, *given) + jnp.sqrt(2 * step) * noise), None
+            return in_turn(fit.kernel, x + step * fit.score(x, level, *given) + jnp.sqrt(2 * step) * noise), None
 
         return lax.scan(langevin, x, random.split(key, STEPS[moves]))[0], None
 

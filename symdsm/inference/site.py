@@ -68,6 +68,7 @@ def score_matching_site(
             expected="fresh noise at every evaluation, as numpyro.infer.SVI gives it",
             fix="train with SVI, or run the program under numpyro.handlers.seed(program, key)",
         )
+    net = potential.net
     trained = eqx_module(name, net) if prior is None else random_eqx_module(name, net, prior)
     potential = eqx.tree_at(lambda p: (p.net, p.noise.params), potential, (trained, live))
     shift, noise = random.split(key)
@@ -99,9 +100,9 @@ def fit_from_site(
 
     Raises ParameterError when `values` has no such site, and what `sd.fit` raises.
     """
-    trained = _weights(getattr(values, "params", values), name, net)
     clean = jnp.asarray(checks.check_data(data), float)
     potential, affine = _untrained(net, kernel, levels, objective, dict(params or {}), like, clean.dtype)
+    trained = _weights(getattr(values, "params", values), name, potential.net)
     potential = eqx.tree_at(lambda p: p.net, potential, trained)
     rows = random.permutation(key, len(clean))[:EXAMPLES]
     return Fit(

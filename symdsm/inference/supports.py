@@ -15,8 +15,9 @@ from numpyro.distributions import constraints
 
 import symdsm.inference.sphere  # noqa: F401  (registers NumPyro's map onto the sphere)
 from symdsm.inference.box import Box
+from symdsm.learning.circle import within_one_turn
 
-__all__ = ["admits", "constraint_on", "one_turn", "within_one_turn"]
+__all__ = ["admits", "constraint_on", "in_turn", "one_turn"]
 
 
 def constraint_on(support, ndim: int):
@@ -66,10 +67,10 @@ def one_turn(period):
     return constraints.circular if math.isclose(half, math.pi) else constraints.interval(-half, half)
 
 
-def within_one_turn(y: Array, period) -> Array:
-    """The angle y in [-P/2, P/2)."""
-    period = float(period)
-    return jnp.mod(y + period / 2, period) - period / 2
+def in_turn(kernel, y: Array) -> Array:
+    """Values of the kernel's space: an angle within one turn, others as they are."""
+    period = getattr(kernel, "period", None)
+    return y if period is None else within_one_turn(y, period)
 
 
 def admits(constraint, value: ArrayLike) -> Array:

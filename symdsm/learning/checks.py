@@ -33,6 +33,7 @@ __all__ = [
     "check_pair",
     "check_params",
     "check_support",
+    "check_turns",
     "check_validity",
 ]
 
@@ -105,6 +106,16 @@ def check_params(kernel: KernelLike, params: Mapping, levels: Levels | None) -> 
             fix="pass levels=sd.geometric(least, most)"
             if level
             else "declare the kernel with level=..., or drop levels",
+        )
+
+
+def check_turns(kernel: KernelLike, support, standardise: bool) -> None:
+    """That angles stay angles; or `ParameterError`."""
+    if getattr(kernel, "period", None) is not None and (standardise or support is not None):
+        raise ParameterError(
+            given=("standardise=True" if standardise else f"support={support!r}") + " with a kernel on the circle",
+            expected=f"angles as they are: the kernel has the period {kernel.period} in them",
+            fix="leave it out; angles may be of any turn",
         )
 
 
@@ -265,8 +276,9 @@ def check_denoiser(net, affine: bool, objective: Objective) -> None:
 
 
 def affine_in_clean(noise: Noise, data: Array, key: PRNGKeyArray) -> bool:
-    """Whether grad log p(y | x) is affine in x, tried along chords between data points at three levels."""
-    if jax.eval_shape(noise.sample, key, data[0], jnp.zeros((), data.dtype)).shape != data[0].shape:
+    """Whether grad log p(y | x) is affine in x, tried along chords of data at three levels; on a circle never."""
+    noisy = jax.eval_shape(noise.sample, key, data[0], jnp.zeros((), data.dtype))
+    if noise.period is not None or noisy.shape != data[0].shape:
         return False
     rows = np.random.default_rng(0).integers(0, len(data), (32, 2))
     a, b = data[rows[:, 0]], data[rows[:, 1]]

@@ -23,7 +23,7 @@ from symdsm.learning.coordinates import coordinates_for
 from symdsm.learning.fitted import Fit
 from symdsm.learning.implicit import check_by_parts
 from symdsm.learning.levels import Levels
-from symdsm.learning.networks import AbstractEnergy
+from symdsm.learning.networks import AbstractEnergy, on_circle
 from symdsm.learning.noise import Noise
 from symdsm.learning.normalise import anchored, level_balanced
 from symdsm.learning.objectives import Objective, objective_named
@@ -112,7 +112,9 @@ def fit(
 
     **Arguments**
 
-    - `net`: `sd.Energy`, `sd.Score` or `sd.Denoiser`, or a subclass of their abstract types.
+    - `net`: `sd.Energy`, `sd.Score` or `sd.Denoiser`, or a subclass of their abstract types. For a kernel with a period
+      (`sd.families.wrapped_normal()`) energies and scores have that period: an `sd.Energy` or `sd.Score` not made with
+      `angles=True` is built anew so, from `key`; a network of your own says that it is periodic by a field `angles`.
     - `objective`, by name or from `sd.objectives`:
       "dual" matches gradient and level derivative of an energy; "dsm" the gradient alone, of any network;
       "controlled" is dsm with a control variate, for small noise, where E[score | x] is known;
@@ -154,6 +156,7 @@ def fit(
     objective = objective_named(objective)
     rows, context, stream = reference(data, context, keys[2])
     given = checks.check_data(rows)
+    checks.check_turns(kernel, support, standardise)
     coordinates = coordinates_for(support, standardise, given)
     examples = jnp.asarray(given, dtype=float)
     clean = jax.vmap(coordinates.forward)(examples)
@@ -195,7 +198,7 @@ def fit(
         held_out,
         keys[3],
         level_at=lambda u: "the one level" if levels is None else f"{level_name}={float(levels.at(u)):.4g}",
-        identity=_identity(net, (clean, seen), kernel, key, levels, potential.noise.params, settings),
+        identity=_identity(potential.net, (clean, seen), kernel, key, levels, potential.noise.params, settings),
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
         progress=progress,
@@ -232,8 +235,8 @@ def prepared(
     checks.check_params(kernel, params, levels)
     checks.check_validity(kernel, params, levels, unchecked, clean, objective)
     values = {name: jnp.asarray(value, clean.dtype) for name, value in params.items()}
-    level_name = None if kernel.level is None else kernel.level.name
-    noise = Noise(values, levels, level_name, kernel.event_ndim > 0, kernel.compile())
+    noise = Noise.of(kernel, values, levels)
+    net = on_circle(net, noise.period is not None, jax.random.fold_in(keys[1], 1))
     half = jnp.asarray(0.5, clean.dtype)
     checks.check_event(net, jax.eval_shape(noise.sample, keys[0], clean[0], half).shape)
     checks.check_support(noise, clean, keys[0])

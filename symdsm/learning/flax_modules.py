@@ -34,6 +34,7 @@ class _Called(eqx.Module):
     module: _Parts
     event_shape: tuple[int, ...] = eqx.field(static=True)
     context_shape: tuple[int, ...] | None = eqx.field(static=True)
+    angles: bool = eqx.field(static=True)
 
     def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
         """What the module returns for one event."""
@@ -56,12 +57,18 @@ _KINDS = {"energy": FlaxEnergy, "score": FlaxScore, "denoiser": FlaxDenoiser}
 
 
 def from_flax(
-    module: Any, event_shape: tuple[int, ...], *, kind: str = "energy", context_shape: tuple[int, ...] | None = None
+    module: Any,
+    event_shape: tuple[int, ...],
+    *,
+    kind: str = "energy",
+    context_shape: tuple[int, ...] | None = None,
+    angles: bool = False,
 ) -> FlaxEnergy | FlaxScore | FlaxDenoiser:
     """A `flax.nnx.Module` as a network for `sd.fit`.
 
     **Arguments**: `module`, called as module(v, u), or module(v, u, c) with a context, on one event v of
     `event_shape`; `kind` is what it returns: "energy" (a scalar), "score" or "denoiser" (of v's shape).
+    `angles` says that it has the period 2 pi in each entry of v, as kernels on the circle ask.
 
     Raises `ParameterError` for another kind, or an object that is no NNX module.
     """
@@ -75,4 +82,4 @@ def from_flax(
         )
     shape = None if context_shape is None else tuple(context_shape)
     parts = _Parts(*nnx.split(module))
-    return _KINDS[kind](module=parts, event_shape=tuple(event_shape), context_shape=shape)
+    return _KINDS[kind](module=parts, event_shape=tuple(event_shape), context_shape=shape, angles=angles)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from symdsm.learning.levels import Levels
-from symdsm.learning.protocols import ProgramLike
+from symdsm.learning.protocols import KernelLike, ProgramLike
 
 __all__ = ["Noise"]
 
@@ -25,7 +25,8 @@ __all__ = ["Noise"]
 class Noise(eqx.Module):
     """p(y | x; u) of one event. Without a level, `level_name` and `levels` are None and u is ignored.
 
-    `coupled` kernels speak of the whole event at once, the others of each of its entries.
+    `coupled` kernels speak of the whole event at once, the others of each of its entries. With a `period` the entries
+    are angles of the line: draws may be in any turn, and densities and scores have the period.
     """
 
     params: dict[str, Any]
@@ -33,6 +34,14 @@ class Noise(eqx.Module):
     level_name: str | None = eqx.field(static=True)
     coupled: bool = eqx.field(static=True)
     program: ProgramLike = eqx.field(static=True)
+    period: float | None = eqx.field(static=True, default=None)
+
+    @classmethod
+    def of(cls, kernel: KernelLike, params: dict[str, Any], levels: Levels | None) -> "Noise":
+        """The kernel, compiled."""
+        name, period = None if kernel.level is None else kernel.level.name, getattr(kernel, "period", None)
+        turn = None if period is None else float(period)
+        return cls(params, levels, name, kernel.event_ndim > 0, kernel.compile(), turn)
 
     def at(self, u: Array) -> dict[str, Any]:
         """All parameters of the program at coordinate u."""

@@ -19,8 +19,12 @@ w t is the best multiple of the kernel's own score about the data's centre. For 
 d it is w = sigma^2 / (d^2 + sigma^2), the spread is d / (sigma sqrt(d^2 + sigma^2)) and scale is sqrt(d^2 +
 sigma^2): exactly the skip and output scales of that paper. Elementwise kernels have one w per entry, coupled
 ones one per event.
+
+An angle has no far away, and no box: there w times the kernel's tail is all, location and centre are the mean direction
+of the data, and the network sees the stretched angle of `symdsm.learning.circle`, scale being s P/(2 pi).
 """
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -29,6 +33,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
+from symdsm.learning.circle import half_angle_scale, mean_direction, stretched
 from symdsm.learning.curves import Curve, nodes
 from symdsm.learning.noise import Noise
 
@@ -52,12 +57,17 @@ class Scaling(eqx.Module):
     context_centre: Array | None = None
     context_scale: Array | None = None
     reach: float = eqx.field(static=True, default=4.0)
+    period: float | None = eqx.field(static=True, default=None)
 
     def inputs(self, y: Array, u: Array) -> Array:
         """The noisy event in its own units, v = z / sqrt(1 + (z / reach)^2) with z = (y - location) / scale.
 
-        One-to-one and bounded by `reach`, so that whatever the network makes of v is bounded too.
+        One-to-one and bounded by `reach`, so that whatever the network makes of v is bounded too. Of an angle, its
+        stretched one in radians, within half a turn of the centre.
         """
+        if self.period is not None:
+            scale = 2 * math.pi / self.period * jnp.exp(self.log_scale(u))
+            return stretched(y, self.centre, scale, self.period)
         z = (y - self.location(u)) * jnp.exp(-self.log_scale(u))
         return z * jax.lax.rsqrt(1.0 + (z / self.reach) ** 2)
 
@@ -65,11 +75,11 @@ class Scaling(eqx.Module):
         """sum of - w log p(y | centre) + (1 - w) (log p(c | c) - log p(y | c)), c the nearest point of the data's box.
 
         Both parts bound -log q from below, up to a constant in y: q(y) <= max over x in the box of p(y | x). On the
-        simplex and the sphere the first part is all: there is no going away from the data.
+        circle, the simplex and the sphere the first part is all: there is no going away from the data.
         """
         w = jnp.exp(self.log_weight(u))
-        if getattr(noise.program, "manifold", None) is not None:
-            return -w * noise.log_prob(y, self.centre, u)
+        if self.period is not None or getattr(noise.program, "manifold", None) is not None:
+            return -jnp.sum(w * noise.log_prob_entries(y, self.centre, u))
         c = jnp.clip(y, self.low, self.high)
         outside = noise.log_prob_entries(c, c, u) - noise.log_prob_entries(y, c, u)
         return jnp.sum((1.0 - w) * outside - w * noise.log_prob_entries(y, self.centre, u))
@@ -91,7 +101,8 @@ def measure(noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool, context
     rows, draws = jax.random.split(key)
     x = data[jax.random.randint(rows, (_DRAWS,), 0, len(data))]
     keys, again = jax.random.split(draws, (2, _DRAWS))
-    centre = jnp.mean(data, axis=0)
+    period = noise.period
+    centre = jnp.mean(data, axis=0) if period is None else mean_direction(data, period)
 
     @jax.jit
     def at(u):
@@ -100,8 +111,7 @@ def measure(noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool, context
         else:
             y, score = jax.vmap(noise.target, (0, 0, None))(keys, x, u)
             level = jnp.ones(_DRAWS)
-        low, high = jnp.quantile(y, jnp.asarray([0.005, 0.995], y.dtype), axis=0)
-        inner = jnp.clip(y, low, high)
+        location, scale = _place(y) if period is None else _place_of_angles(y, centre, period)
         tail, other = (
             jnp.nan_to_num(jax.vmap(noise.score, (0, None, None))(z, centre, u), posinf=0.0, neginf=0.0)
             for z in (y, jax.vmap(noise.sample, (0, 0, None))(again, x, u))
@@ -110,7 +120,7 @@ def measure(noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool, context
         weight = jnp.clip(jnp.sum(score * (tail - other), axes) / jnp.sum(tail**2, axes), 1e-4, 1.0)
         spread = jnp.sqrt(jnp.mean((score - weight * tail) ** 2, 0))
         fisher = jnp.mean(jnp.sum(score.reshape(_DRAWS, -1) ** 2, 1))
-        return jnp.mean(inner, 0), jnp.std(inner, 0), weight, spread, fisher, jnp.mean(level**2)
+        return location, scale, weight, spread, fisher, jnp.mean(level**2)
 
     u = nodes(_LEVELS)
     columns = [
@@ -129,13 +139,27 @@ def measure(noise: Noise, data: Array, key: PRNGKeyArray, *, dual: bool, context
         log_level_fisher=logs[4] if dual else None,
         context_centre=None if context is None else jnp.mean(context, 0),
         context_scale=None if context is None else jnp.where(jnp.ptp(context, 0) > 0, jnp.std(context, 0), 1.0),
+        period=period,
     )
+
+
+def _place(y: Array) -> tuple[Array, Array]:
+    """Mean and sd of each entry, the sample clipped at its quantiles."""
+    low, high = jnp.quantile(y, jnp.asarray([0.005, 0.995], y.dtype), axis=0)
+    inner = jnp.clip(y, low, high)
+    return jnp.mean(inner, 0), jnp.std(inner, 0)
+
+
+def _place_of_angles(y: Array, centre: Array, period: float) -> tuple[Array, Array]:
+    """The centre itself, and s P/(2 pi)."""
+    return centre, half_angle_scale(y, centre, period) * period / (2 * math.pi)
 
 
 def pooled(tree: Any, members: int) -> Any:
     """Scales of an exchangeable event: what differs between the members of the first axis becomes their mean.
 
-    For the logarithm of a scale that is the geometric mean; the box keeps its furthest ends.
+    For the logarithm of a scale that is the geometric mean, for angles' centres the mean direction; the box keeps its
+    furthest ends.
     """
 
     def is_curve(a):
@@ -150,7 +174,9 @@ def pooled(tree: Any, members: int) -> Any:
     shared = jax.tree.map(same, tree, is_leaf=is_curve)
     if not isinstance(tree, Scaling):
         return shared
-    ends = jnp.mean(tree.centre, 0), jnp.min(tree.low, 0), jnp.max(tree.high, 0)
+    period = tree.period
+    middle = jnp.mean(tree.centre, 0) if period is None else mean_direction(tree.centre, period)
+    ends = middle, jnp.min(tree.low, 0), jnp.max(tree.high, 0)
     ends = tuple(jnp.broadcast_to(end, tree.centre.shape) for end in ends)
     return eqx.tree_at(lambda s: (s.centre, s.low, s.high), shared, ends)
 

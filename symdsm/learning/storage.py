@@ -17,7 +17,7 @@ from symdsm.learning import coordinates
 from symdsm.learning.curves import Curve
 from symdsm.learning.history import History
 from symdsm.learning.levels import Levels
-from symdsm.learning.networks import Denoiser, Energy, Score
+from symdsm.learning.networks import Denoiser, Energy, Score, on_circle
 from symdsm.learning.noise import Noise
 from symdsm.learning.potentials import DenoiserPotential, EnergyPotential, Potential, ScorePotential
 from symdsm.learning.protocols import KernelLike
@@ -49,7 +49,7 @@ def save(
         "kernel": kernel.to_json(),
         "kernel_digest": kernel.digest,
         "network": type(net).__name__,
-        "architecture": net.architecture._asdict() if shipped else None,
+        "architecture": net.architecture.options() if shipped else None,
         "potential": type(potential).__name__,
         "params": sorted(noise.params),
         "level_name": noise.level_name,
@@ -84,13 +84,7 @@ def load(
     kernel = rebuild(meta["kernel"])
     levels = None if meta["levels"] is None else Levels(*meta["levels"])
     blank = Curve(jnp.zeros(1))
-    noise = Noise(
-        {name: jnp.zeros(()) for name in meta["params"]},
-        levels,
-        meta["level_name"],
-        kernel.event_ndim > 0,
-        kernel.compile(),
-    )
+    noise = Noise.of(kernel, {name: jnp.zeros(()) for name in meta["params"]}, levels)
     point = jnp.zeros(())
     scaling = Scaling(
         point,
@@ -99,8 +93,10 @@ def load(
         *[blank] * 5,
         blank if meta["dual"] else None,
         *[point if "contexts" in arrays else None] * 2,
+        period=noise.period,
     )
     extra = {"EnergyPotential": [blank], "ScorePotential": [], "DenoiserPotential": [blank, blank]}
+    net = on_circle(net, noise.period is not None, jax.random.key(0))
     template = _POTENTIALS[meta["potential"]](net, noise, scaling, *extra[meta["potential"]])
     potential = files.fill("potential", template, arrays)
     history = History({k[8:]: v for k, v in arrays.items() if k.startswith("history.")})

@@ -68,23 +68,25 @@ class ExactT:
 
 
 class Waves(AbstractScore):
-    """Three tanh waves, every parameter free; of the angle's sine where y is one, drawn within pi of any clean x."""
+    """Three tanh waves, every parameter free; of the angle's sine and cosine where y is one."""
 
     event_shape: tuple[int, ...] = eqx.field(static=True)
     inner: jax.Array
     shift: jax.Array
     outer: jax.Array
-    angle: bool = eqx.field(static=True)
+    angles: bool = eqx.field(static=True)
 
     def __call__(self, x, level):
-        waves = jnp.tanh(self.inner @ jnp.ravel(jnp.sin(x) if self.angle else x) + self.shift)
+        seen = jnp.concatenate([jnp.sin(x), jnp.cos(x)]) if self.angles else x
+        waves = jnp.tanh(self.inner @ jnp.ravel(seen) + self.shift)
         return (self.outer @ waves).reshape(self.event_shape)
 
 
 def difference(kernel, points, params, weights=WEIGHTS):
     """Gradients of esm less those of dsm, one row for each draw; `weights` make the marginal that esm is told."""
     program = ExactT(kernel.compile()) if "nu" in params and kernel.event_ndim else kernel.compile()
-    noise = Noise({k: jnp.asarray(v, float) for k, v in params.items()}, None, None, kernel.event_ndim > 0, program)
+    values = {k: jnp.asarray(v, float) for k, v in params.items()}
+    noise = Noise(values, None, None, kernel.event_ndim > 0, program, kernel.period)
     points = jnp.asarray(points, float).reshape(3, -1)
     size = points.shape[1]
 
@@ -93,7 +95,7 @@ def difference(kernel, points, params, weights=WEIGHTS):
         return jax.nn.logsumexp(each + jnp.log(weights))
 
     rng = np.random.default_rng(0)
-    shapes = ((3, size), (3,), (size, 3))
+    shapes = ((3, size if kernel.period is None else 2 * size), (3,), (size, 3))
     net = Waves((size,), *(jnp.asarray(rng.normal(size=shape)) for shape in shapes), kernel.period is not None)
     potential = ScorePotential(net, noise, bare_scaling((size,), centre=1.0))
     objectives = esm(lambda y, level: jax.grad(log_q)(y)), dsm
