@@ -86,7 +86,7 @@ def difference(kernel, points, params, weights=WEIGHTS):
     """Gradients of esm less those of dsm, one row for each draw; `weights` make the marginal that esm is told."""
     program = ExactT(kernel.compile()) if "nu" in params and kernel.event_ndim else kernel.compile()
     values = {k: jnp.asarray(v, float) for k, v in params.items()}
-    noise = Noise(values, None, None, kernel.event_ndim > 0, program, kernel.period)
+    noise = Noise(values, None, None, kernel.event_ndim > 0, program, kernel.period and float(kernel.period))
     points = jnp.asarray(points, float).reshape(3, -1)
     size = points.shape[1]
 
