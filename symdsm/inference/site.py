@@ -29,6 +29,7 @@ from symdsm.learning.fit import EXAMPLES, finished, prepared
 from symdsm.learning.fitted import Fit
 from symdsm.learning.history import History
 from symdsm.learning.levels import Levels
+from symdsm.learning.networks import on_circle
 from symdsm.learning.objectives import Objective, objective_named
 from symdsm.learning.potentials import Potential
 
@@ -100,9 +101,10 @@ def fit_from_site(
 
     Raises ParameterError when `values` has no such site, and what `sd.fit` raises.
     """
+    net = net if getattr(kernel, "period", None) is None else on_circle(net, True, key)
+    trained = _weights(getattr(values, "params", values), name, net)
     clean = jnp.asarray(checks.check_data(data), float)
     potential, affine = _untrained(net, kernel, levels, objective, dict(params or {}), like, clean.dtype)
-    trained = _weights(getattr(values, "params", values), name, potential.net)
     potential = eqx.tree_at(lambda p: p.net, potential, trained)
     rows = random.permutation(key, len(clean))[:EXAMPLES]
     return Fit(
