@@ -67,6 +67,21 @@ def test_the_loss_of_a_network_that_says_nothing(kernel, net):
 
 
 @pytest.mark.slow
+def test_a_site_of_angles_has_their_period(net):
+    wrapped, x = sd.families.wrapped_normal(), jnp.array([[3.0, -3.1], [-2.9, 2.5], [3.1, 3.0]])
+
+    def program(x):
+        sd.score_matching_site("prior", net, wrapped, x, levels=LEVELS)
+
+    value, trace = log_factor(program, x)
+    np.testing.assert_allclose(log_factor(program, x + 2 * jnp.pi)[0], value, rtol=1e-4)
+    weights = {"prior$params": trace["prior$params"]["value"]}
+    fit = sd.fit_from_site(weights, "prior", net, wrapped, x, key=jax.random.key(2), levels=LEVELS)
+    assert fit.model.angles
+    np.testing.assert_allclose(fit.score(x - 2 * jnp.pi, 0.5), fit.score(x, 0.5), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
 def test_svi_learns_the_density(kernel):
     net = sd.Energy((2,), key=jax.random.key(0))
     data = np.random.default_rng(0).multivariate_normal([1.0, -1.0], COVARIANCE, 4000).astype(np.float32)
