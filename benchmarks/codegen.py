@@ -1,4 +1,5 @@
 """How fast is generated code? `python -m benchmarks.codegen [--kernels NAME ...] [--sizes N ...] [--rounds N]`.
+With `--operations` nothing is timed: XLA's own count of operations is compared instead, which no load disturbs.
 
 The time of `program.score` on float32 arrays, as a ratio to
 
@@ -175,6 +176,33 @@ def rows_of(case, sizes, rounds):
         yield Row(case.name, size, measure(executables, args, rounds), wrong, ratio)
 
 
+def operations(function, args):
+    """(arithmetic, transcendental) operations of the optimised program, as XLA's cost analysis counts them."""
+    cost = jax.jit(function).lower(*args).compile().cost_analysis()
+    return cost.get("flops", 0.0), cost.get("transcendentals", 0.0)
+
+
+def count_operations(cases, size):
+    """A row for each kernel: operations for each entry, ours and autodiff's, and the ratios of those that are there."""
+    print(f"{'':30}{'ours':>18}{'grad':>18}{'arithmetic':>12}{'transcendental':>16}")
+    ratios = []
+    for case in cases:
+        kernel = case.kernel()
+        program = kernel.compile()
+        args, functions = arguments(case, program, size, jnp.float32), contestants(case, kernel, program)
+        entries = np.size(functions["ours"](*args))
+        ours, grad = (operations(functions[name], args) for name in ("ours", "grad"))
+        shown = "".join(f"{flops / entries:10.1f}{other / entries:8.2f}" for flops, other in (ours, grad))
+        row = [a / b if b else None for a, b in zip(ours, grad, strict=True)]
+        print(f"{case.name:30}{shown}" + "".join(f"{'-' if r is None else f'{r:.2f}':>14}" for r in row), flush=True)
+        ratios.append(row)
+    for name, column in zip(("arithmetic", "transcendental"), zip(*ratios, strict=True), strict=True):
+        found = [r for r in column if r]
+        above = sum(r > 1 for r in found)
+        mean = geometric_mean(found) if found else float("nan")
+        print(f"{name}: geometric mean {mean:.2f}, above 1 in {above} of {len(found)} with both counts positive")
+
+
 def geometric_mean(values):
     return float(np.exp(np.mean(np.log(values))))
 
@@ -205,7 +233,11 @@ def main(argv=None) -> int:
     parser.add_argument("--kernels", nargs="+", choices=sorted(known), default=list(known), metavar="NAME")
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES, metavar="N")
     parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--operations", action="store_true")
     options = parser.parse_args(argv)
+    if options.operations:
+        count_operations([known[name] for name in options.kernels], 1000)
+        return 0
     print(f"{'':30}{'size':>9}{'ours/us':>11}" + "".join(f"{r:>8} " for r in RIVALS) + f"{'compile':>9}")
     rows = []
     for name in options.kernels:
