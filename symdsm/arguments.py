@@ -44,6 +44,12 @@ def check_declared(expression: Any, level: Any = None, **symbols: Any) -> None:
             expected="a SymPy expression; text is read by the command line only, `symdsm derive EXPR`",
             fix='write it with symbols: x, s = sp.Symbol("x", real=True), sp.Symbol("s", positive=True)',
         )
+    if "noisy" not in symbols and isinstance(expression, sp.Basic) and expression.has(sp.I):
+        raise DeclarationError(
+            given=f"{expression}, which holds the imaginary unit",
+            expected="a real noisy value",
+            fix="write it with real functions, cos(a) for (exp(I*a) + exp(-I*a))/2, or as two real coordinates",
+        )
     given = symbols | ({} if level is None else {"level": level})
     for name, symbol in ((n, s) for n, v in given.items() for s in (v if isinstance(v, sp.MatrixBase) else [v])):
         if not isinstance(symbol, (sp.Symbol, sp.IndexedBase)):
@@ -52,6 +58,12 @@ def check_declared(expression: Any, level: Any = None, **symbols: Any) -> None:
                 expected="a SymPy symbol",
                 fix=f"pass the very symbol of the expression, {name}=...",
             )
+    if symbols["clean"] == symbols.get("noisy"):
+        raise DeclarationError(
+            given=f"{symbols['clean']} as both the clean and the noisy value",
+            expected="two different symbols",
+            fix='y = sp.Symbol("y", real=True), and pass noisy=y',
+        )
     if isinstance(symbols["clean"], sp.IndexedBase) and not isinstance(symbols.get("noisy"), sp.IndexedBase):
         raise DeclarationError(
             given=f"clean={symbols['clean']} with indices and noisy={symbols.get('noisy')} without",
