@@ -55,6 +55,7 @@ class InterruptingBar(training.tqdm):
 
 @pytest.mark.parametrize("options", [{}, dict(patience=9, validation=0.2)], ids=["plain", "patient"])
 def test_ctrl_c_checkpoints_and_resume_is_bit_for_bit(tmp_path, monkeypatch, options):
+    handler = signal.getsignal(signal.SIGINT)
     whole = run(**options)
     with monkeypatch.context() as patch:
         patch.setattr(training, "tqdm", InterruptingBar)
@@ -66,7 +67,7 @@ def test_ctrl_c_checkpoints_and_resume_is_bit_for_bit(tmp_path, monkeypatch, opt
     np.testing.assert_array_equal(rest.model.slope, whole.model.slope)
     for name in whole.history:
         np.testing.assert_array_equal(rest.history[name], whole.history[name])
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_steps_that_are_no_multiple_of_the_chunk_are_exact():
