@@ -15,7 +15,7 @@ import sympy.stats as st
 from jax.scipy.special import logsumexp
 
 import symdsm as sd
-from symdsm.errors import SamplingError
+from symdsm.errors import DerivationError, SamplingError
 from symdsm.inference.generate import methods_of
 
 warnings.simplefilter("ignore")
@@ -60,7 +60,7 @@ for method in methods_of(fit):
 print("\n   Laplace noise has no such diffusion, and its score does not tell one:")
 try:
     _ = sd.families.laplace().process
-except Exception as error:
+except DerivationError as error:
     print(f"   {type(error).__name__}: {error}".replace("\n", "\n   "))
 try:
     sd.generate(fit, jax.random.key(0), 10, "walk-back")
