@@ -37,6 +37,8 @@ class Softplus(Node):
 
     @classmethod
     def eval(cls, u):
+        if u in (-sp.oo, sp.oo):
+            return sp.S.Zero if u == -sp.oo else sp.oo
         return sp.log(2) if u.is_zero else None
 
     @staticmethod
@@ -60,6 +62,8 @@ class Sigmoid(Node):
 
     @classmethod
     def eval(cls, u):
+        if u in (-sp.oo, sp.oo):
+            return sp.S.Zero if u == -sp.oo else sp.S.One
         return sp.S.Half if u.is_zero else None
 
     @staticmethod

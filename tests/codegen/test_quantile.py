@@ -206,6 +206,20 @@ def test_a_needle_is_found_where_its_place_is_known_and_refused_where_only_its_m
     assert np.max(draws()) < 6.0  # nothing is known, nothing is noticed
 
 
+@pytest.mark.parametrize(("low", "high"), [(-INF, INF), (-2.0, INF), (-INF, 3.0), (-2.0, 3.0)])
+def test_a_known_mass_is_met_on_every_kind_of_window(low, high, dtype):
+    law = scs.truncnorm(low, high)
+    start, u = jnp.asarray(0.5, dtype), jnp.asarray(GRID[::20], dtype)
+
+    def draws(log_mass):
+        invert = lambda v: special.inverse_cdf(v, lambda y: -y * y / 2, low, high, start, (-9.0, 0.0), log_mass)  # noqa: E731
+        return np.asarray(jax.vmap(invert)(u))
+
+    log_mass = float(np.log(np.sqrt(2 * np.pi) * (scs.norm.cdf(high) - scs.norm.cdf(low))))
+    assert error(draws(log_mass), np.asarray(u, float), law.cdf) < (1e-6 if dtype == np.float64 else 3e-4)
+    assert np.isnan(draws(log_mass + 0.1)).all()
+
+
 def test_a_declared_needle_is_drawn_and_stays_where_it_is(x64):
     """Its narrow mode does not move with x, which random points alone do not see."""
     log_f = sp.log(sp.exp(-((y - x) ** 2) / 2) / 2 + 500 * sp.exp(-((y - 7) ** 2) * 500000)) - sp.log(2 * sp.pi) / 2

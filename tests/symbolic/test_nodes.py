@@ -86,7 +86,11 @@ def test_wrapped_normal_is_its_sum():
     "made, expected",
     [
         (N.Softplus(0), sp.log(2)),
+        (N.Softplus(sp.oo), sp.oo),
+        (N.Softplus(-sp.oo), 0),
         (N.Sigmoid(0), R(1, 2)),
+        (N.Sigmoid(sp.oo), 1),
+        (N.Sigmoid(-sp.oo), 0),
         (N.LogCosh(-x), N.LogCosh(x)),
         (N.LogAbs(-x), N.LogAbs(x)),
         (N.LogAbs(sp.exp(x)), x),

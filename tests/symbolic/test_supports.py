@@ -4,6 +4,7 @@ import pytest
 import sympy as sp
 from sympy import Interval, S, oo
 
+from symdsm.symbolic.nodes import Sigmoid, Softplus
 from symdsm.symbolic.supports import image, inside_of, inside_set, interior_point, tidy
 
 y, x = sp.symbols("y x", real=True)
@@ -61,6 +62,8 @@ def test_no_point_in_an_unknown_set():
         (sp.exp(y), LINE, HALF),
         (sp.tanh(y), LINE, Interval.open(-1, 1)),
         (1 / (1 + sp.exp(-x - a * y)), LINE, UNIT),
+        (Sigmoid(x + a * y), LINE, UNIT),
+        (Softplus(x + a * y), LINE, HALF),
         (a / y, HALF, HALF),
     ],
 )

@@ -204,7 +204,8 @@ def _coordinate(low, high, start):
             )
 
         def log_slope(t):
-            return -jnp.abs(t) - 2 * jnp.log1p(jnp.exp(-jnp.abs(t)))
+            fall = jnp.abs(t) + 2 * jnp.log1p(jnp.exp(-jnp.abs(t)))
+            return jnp.log(span) - fall
 
         ends = smallest(low) - jnp.log(span), jnp.log(span) - smallest(high)
         ends = jnp.minimum(ends[0], -1.0), jnp.maximum(ends[1], 1.0)
