@@ -10,6 +10,9 @@ repeats counts, because other programs can only make it slower.
                 with one leapfrog step. At most 1.0.
     prior       seconds of LearnedPrior.log_prob and its gradient, against jax.value_and_grad of the bare network on
                 the same points. At most 1.05.
+    likelihood  seconds of log_prob, and of it with its gradient in the clean value, of `kernel.distribution`, against
+                NumPyro's distribution of the same law, built inside the compiled function as a program builds it,
+                at 10,000 values. At most 1.0.
 
 blackjax comes with `pip install -e '.[bench]'`.
 """
@@ -29,6 +32,7 @@ from numpyro.diagnostics import effective_sample_size
 from numpyro.infer import HMC, MCMC
 
 import symdsm as sd
+from benchmarks.codegen_cases import CASES
 
 KEY, WARMUP = jax.random.key(0), 2000
 
@@ -160,6 +164,27 @@ def prior(repeats):
             print(f"d = {size:3}, width {width:3}, {batch:5} points: {seconds[0] / seconds[1]:.2f}")
 
 
+def likelihood(repeats):
+    print("\nlikelihood              log_prob, ours / NumPyro   with gradient")
+    ratios = []
+    for case in (case for case in CASES if case.peer is not None):
+        kernel, size = case.kernel(), 10_000
+        params = {name: jnp.asarray(v, jnp.float32) for name, v in case.params.items()}
+        y, x = case.data(kernel.compile(), size, params, jnp.float32)
+
+        def calls(law, y=y, x=x, params=params):
+            value = jax.jit(lambda x: jnp.sum(law(x, **params).log_prob(y)))
+            both = jax.jit(jax.value_and_grad(lambda x: jnp.sum(law(x, **params).log_prob(y))))
+            return [lambda f=f: [f(x) for _ in range(20)] for f in (value, both)]
+
+        ours, theirs = calls(kernel.distribution), calls(case.peer)
+        seconds = fastest(3 * repeats, *ours, *theirs)
+        ratios.append(seconds[:2] / seconds[2:])
+        print(f"{case.name:30} {ratios[-1][0]:18.2f} {ratios[-1][1]:15.2f}")
+    mean = np.exp(np.mean(np.log(ratios), 0))
+    print(f"{'geometric mean':30} {mean[0]:18.2f} {mean[1]:15.2f}")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=20_000)
@@ -168,3 +193,4 @@ if __name__ == "__main__":
     mala(options.draws, options.repeats)
     overhead(options.draws, options.repeats)
     prior(options.repeats)
+    likelihood(options.repeats)

@@ -207,9 +207,34 @@ def test_the_model_can_be_drawn(exact):
 
 
 def test_rendered(exact):
-    pytest.importorskip("graphviz")
     graph = numpyro.render_model(hierarchy, (ours, exact, Y), render_distributions=True)
     assert "LearnedPrior" in graph.source
+
+
+def labelled(make, fit, y):
+    """A discrete site beside the learned one: the label says which way y is moved."""
+    label = numpyro.sample("label", dist.Bernoulli(0.3), infer={"enumerate": "parallel"})
+    x = numpyro.sample("x", make(fit))
+    numpyro.sample("y", dist.Normal(x.sum(-1) + label, 0.5), obs=y)
+
+
+@pytest.mark.slow
+def test_a_discrete_site_is_summed_out(exact):
+    """NUTS sees the potential of the twin with a normal law in the learned one's place, up to one constant."""
+    energies = []
+    for make in (ours, theirs):
+        potential = initialize_model(KEY, labelled, model_args=(make, exact, 2.5)).potential_fn
+        energies.append(jax.vmap(lambda v, f=potential: f({"x": v}))(VALUES[:, 0]))
+    np.testing.assert_allclose(energies[0] - energies[0][0], energies[1] - energies[1][0], rtol=1e-4, atol=1e-4)
+    mcmc = MCMC(NUTS(labelled), num_warmup=300, num_samples=1000, progress_bar=False)
+    mcmc.run(KEY, ours, exact, 2.5)
+    total = np.asarray(mcmc.get_samples()["x"].sum(-1))
+    prior = 2 * np.hypot(0.7, LEAST) ** 2
+    weight = np.array([0.7, 0.3]) * stats.norm(2.0 + np.arange(2), np.sqrt(prior + 0.25)).pdf(2.5)
+    each = 2.0 + prior / (prior + 0.25) * (0.5 - np.arange(2))
+    mean, ess = weight @ each / weight.sum(), numpyro.diagnostics.effective_sample_size(total[None])
+    assert ess > 100
+    assert abs(total.mean() - mean) < 4 * total.std() / np.sqrt(ess)
 
 
 def test_under_a_guide(exact):
