@@ -1,12 +1,16 @@
 """What does `sd.fit` cost beside a loop written by hand? `python -m benchmarks.training [--rounds N] [--chunks N]`.
 
-Two figures, each a ratio of times taken in turn in one run:
+With `--torch PYTHON`, an interpreter that has torch, sbi and azula, their trainers run beside it (torch_trainers.py).
+
+Figures, each a ratio of times taken in turn in one run:
 
     step        one step of the loop of `sd.fit` (history, NaN guard, progress bar, checks of the held-out rows) over
                 one step of a hand-written Equinox + Optax scan: the same network on the same data, the same
                 objective with Gaussian noise, stratified levels, clipping, AdamW on a cosine, averaged weights; the
                 scales of input and output are Gaussian closed forms (Karras et al. 2022) written out by hand
     progress    the loop with its progress bar, written to a file, over the loop without
+    sbi, azula  training examples per second of the loop of `sd.fit` over theirs, with one thread or all cores, the
+                faster; same data, hidden layers and batch, and sbi's time includes its data loader and held-out rows
 
 Everything is compiled before the clock starts. Each round runs every contestant, starting from another one each time,
 and each keeps its fastest round: other work on the machine hurts all alike, and least of all the figures.
@@ -14,9 +18,12 @@ and each keeps its fastest round: other work on the machine hurts all alike, and
 
 import argparse
 import contextlib
+import json
 import os
+import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -145,7 +152,27 @@ def fastest(contestants: dict[str, Callable[[], None]], rounds: int) -> dict[str
     return best
 
 
-def main(rounds: int, chunks: int, case: str | None) -> None:
+def by_torch(python: str, entries: int, width: int) -> dict[str, float]:
+    """Seconds a step of the trainers in torch, the best of two runs each with one thread and with all."""
+    command = [python, str(Path(__file__).with_name("torch_trainers.py")), str(entries), str(width)]
+    best = {}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as peer:
+        peer.stdout.readline()
+        for _ in range(2):
+            for name in ("sbi", "azula"):
+                for threads in (1, os.cpu_count()):
+                    peer.stdin.write(f"{name} 300 {threads}\n")
+                    peer.stdin.flush()
+                    found = json.loads(peer.stdout.readline())
+                    best[name] = min(best.get(name, np.inf), found["seconds"] / found["steps"])
+                best[name, "parameters"] = found["parameters"]
+        peer.stdin.close()
+    return best
+
+
+def main(rounds: int, chunks: int, case: str | None, torch: str | None) -> None:
     """Print the table."""
     steps, rng = 100 * chunks, np.random.default_rng(0)
     for name in CASES if case is None else [case]:
@@ -164,6 +191,14 @@ def main(rounds: int, chunks: int, case: str | None) -> None:
         print(f"{name}: " + ", ".join(f"{who} {ms:.3f} ms a step" for who, ms in each.items()))
         print(f"    step      {found['sd.fit'] / found['by hand']:.3f}")
         print(f"    progress  {found['with progress'] / found['sd.fit']:.3f}")
+        if torch is not None:
+            peers, own = (
+                by_torch(torch, entries, width),
+                sum(map(jnp.size, jax.tree.leaves(eqx.filter(net, eqx.is_array)))),
+            )
+            for who in ("sbi", "azula"):
+                ratio, theirs = 1e3 * peers[who] / each["sd.fit"], peers[who, "parameters"]
+                print(f"    {who:8}  {ratio:.1f} times the examples per second ({own} and {theirs} parameters)")
 
 
 if __name__ == "__main__":
@@ -171,4 +206,5 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--chunks", type=int, default=5)
     parser.add_argument("--case", choices=CASES, help="one of the cases only")
+    parser.add_argument("--torch", help="an interpreter that has torch, sbi and azula")
     main(**vars(parser.parse_args()))
