@@ -19,11 +19,11 @@ import sympy as sp
 from symdsm.errors import DeclarationError, DerivationError
 from symdsm.symbolic import indexed
 from symdsm.symbolic.array_declaration import ArrayDeclaration, own_level
+from symdsm.symbolic.coupled_improper import why_infinite
 from symdsm.symbolic.coupled_manifold import from_manifold
 from symdsm.symbolic.coupled_mass import has_mass_one
 from symdsm.symbolic.derive import level_score, require_level_score, score
-from symdsm.symbolic.indexed_gaussian import fisher_trace, log_normaliser_derivative
-from symdsm.symbolic.indexed_nodes import Mask
+from symdsm.symbolic.indexed_gaussian import fisher_trace, log_normaliser_derivative, met
 from symdsm.symbolic.information import Information, derived_information
 from symdsm.symbolic.manifolds import Manifold
 from symdsm.symbolic.regularity import Regularity, check_regularity
@@ -73,9 +73,21 @@ def from_coupled(f, noisy, clean, support, level, log: bool) -> ArrayDeclaration
             fix="change coordinates so that each entry is unbounded (a logarithm), and leave support out",
         )
     density = indexed.declare(log_density, noisy, clean, positive=entries.inf.is_nonnegative)
+    if not (entries.inf.is_finite and entries.sup.is_finite):
+        _refuse_infinite(density, entries)
     own = own_level(density, level)
     settled = entries == sp.S.Reals and (own is None or log_normaliser_derivative(density, own) == 0)
     return CoupledDeclaration(density, own, source, True if settled and has_mass_one(density) else None, entries)
+
+
+def _refuse_infinite(density, entries) -> None:
+    why = why_infinite(density, entries == sp.S.Reals)
+    if why:
+        raise DeclarationError(
+            given=f"a density that integrates to infinity: {why}",
+            expected="a density whose integral over the whole event is finite",
+            fix="check the sign: log=True takes -(y[i] - x[i])**2/(2*s**2); and tie every entry to its clean value",
+        )
 
 
 def _is_fixed_interval(support) -> bool:
@@ -124,7 +136,7 @@ def _(declaration: CoupledDeclaration) -> Information:
     trace = fisher_trace(declaration.density)
     if trace is None or not declaration.is_whole:
         return Information(None, sp.true, "no closed form is sought for an array kernel that is not Gaussian")
-    return Information(declaration.density.restore(_met(trace)), sp.true, "normal", *_in_scale(declaration))
+    return Information(declaration.density.restore(met(trace)), sp.true, "normal", *_in_scale(declaration))
 
 
 def _in_scale(declaration) -> tuple:
@@ -134,22 +146,3 @@ def _in_scale(declaration) -> tuple:
     count = sp.Mul(*declaration.density.shapes[declaration.density.noisy])
     restored = declaration.density.restore(2 * count / declaration.level**2)
     return restored, sp.true, "the scale rule"
-
-
-def _met(trace: sp.Expr) -> sp.Expr:
-    """Sums masked by an equality of two indices of one range, without the second index; constant ones counted."""
-
-    def meet(total):
-        body, limits = total.function, list(total.limits)
-        if isinstance(body, Mask) and isinstance(body.args[1], sp.Eq):
-            ranges = {axis: (low, high) for axis, low, high in limits}
-            a, b = body.args[1].args
-            if ranges.get(a) is not None and ranges.get(a) == ranges.get(b):
-                body, limits = body.args[0].xreplace({b: a}), [limit for limit in limits if limit[0] != b]
-        if body == 0:
-            return body
-        scale, body = body.as_independent(*[limit[0] for limit in limits], as_Add=False)
-        counts = [high - low + 1 for _, low, high in limits]
-        return scale * (sp.Mul(*counts) if body == 1 else sp.Sum(body, *limits))
-
-    return sp.factor_terms(trace.replace(lambda e: isinstance(e, sp.Sum), meet))

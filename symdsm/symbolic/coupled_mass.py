@@ -24,7 +24,7 @@ __all__ = ["has_mass_one"]
 
 _EXACT, _BY_QUADRATURE = 1e-9, 1e-6
 _STEP, _NODES = 0.11, 32
-_NOTHING = -1e4
+_NOTHING, _TOO_MUCH = -1e4, 1e4
 _TROUBLE = (ArithmeticError, ValueError, TypeError, KeyError, IndexError, StopIteration)
 
 
@@ -68,6 +68,8 @@ def _one_coordinate(d, seed):
         weight = _STEP * mpmath.pi / 2 * mpmath.cosh(t) * away
         for side in (away, -away):
             value = log_density(np.array([centre + side], dtype=object))
+            if value > _TOO_MUCH:
+                return None
             if not value < _NOTHING:  # mpmath takes for ever over exp(-cosh(1e11))
                 total += weight * mpmath.exp(value)
     return mpmath.log(total)

@@ -180,7 +180,7 @@ def _away_from_zero(base):
 
 def _exponential(f):
     if not f.above:
-        return _UNKNOWN._replace(continuous=f.continuous)
+        return Growth(low=_NONE if f.convex else _OO, sign=1, below=True, continuous=f.continuous)
     smooth = f.bend <= 0
     slope, bend = (0, 0) if smooth else (f.slope, max(2 * f.slope, f.bend))
     return Growth(0, slope, bend, bend, 1, True, True, f.continuous)
@@ -202,6 +202,8 @@ def _function(e, of):
     if isinstance(e, _BOUNDED):
         bend = max(2 * f.slope, f.bend)
         return Growth(0, f.slope, bend, bend, 0, True, True, True)
+    if isinstance(e, sp.cosh):
+        return Growth(low=_NONE if f.linear else _OO, sign=1, below=True)
     if isinstance(e, (LogCosh, Softplus)):
         bend = max(2 * f.slope, f.bend)
         return Growth(f.size, f.slope, _NONE if f.linear else bend, bend, 1, f.above, True, True)

@@ -24,6 +24,7 @@ __all__ = [
     "gaussian_integral",
     "is_quadratic",
     "log_normaliser_derivative",
+    "met",
     "substitute",
 ]
 
@@ -79,6 +80,25 @@ def _diagonal(second, target, limits, base):
     kept = [limit for limit in (*limits, *second.limits) if limit[0] not in same]
     weight = Mask(seed.xreplace(same), condition)
     return sp.Sum(weight, *kept) if kept else weight
+
+
+def met(trace: sp.Expr) -> sp.Expr:
+    """Sums masked by an equality of two indices of one range, without the second index; constant ones counted."""
+
+    def meet(total):
+        body, limits = total.function, list(total.limits)
+        if isinstance(body, Mask) and isinstance(body.args[1], sp.Eq):
+            ranges = {axis: (low, high) for axis, low, high in limits}
+            a, b = body.args[1].args
+            if ranges.get(a) is not None and ranges.get(a) == ranges.get(b):
+                body, limits = body.args[0].xreplace({b: a}), [limit for limit in limits if limit[0] != b]
+        if body == 0:
+            return body
+        scale, body = body.as_independent(*[limit[0] for limit in limits], as_Add=False)
+        counts = [high - low + 1 for _, low, high in limits]
+        return scale * (sp.Mul(*counts) if body == 1 else sp.Sum(body, *limits))
+
+    return sp.factor_terms(trace.replace(lambda e: isinstance(e, sp.Sum), meet))
 
 
 def log_normaliser_derivative(d, symbol, about_zero: bool = False):

@@ -109,6 +109,5 @@ COUPLED = {
         density(-total(R**2, (i, n)) / 2 + sp.exp(-total(R**2, (i, n)))), True, True,
         lambda y, x: -np.sum((y - x) ** 2, -1) / 2 + np.exp(-np.sum((y - x) ** 2, -1)),
     ),
-    "differences alone": Coupled(density(-sp.Sum((Y[i + 1] - Y[i] - X[i]) ** 2, (i, 0, n - 2))), False, False, None),
-    "ripples alone": Coupled(density(total(sp.cos(R), (i, n))), False, False, None),
+    "differences alone": Coupled(density(-sp.Sum(sp.Abs(Y[i + 1] - Y[i] - X[i]), (i, 0, n - 2))), False, False, None),
 }  # fmt: skip
