@@ -133,7 +133,8 @@ _NODES = {
     nodes.LogHyp1F1: "special.log_hyp1f1",
     nodes.Hyp1F1Ratio: "special.hyp1f1_ratio",
     nodes.LogHyp1F1Shape: "special.log_hyp1f1_shape",
-    nodes.LogHyp0F: "special.log_hyp0f",
+    nodes.LogGammaMixture: "special.log_gamma_mixture",
+    nodes.Hyp0FGap: "special.hyp0f_gap",
     nodes.Hyp0FMean: "special.hyp0f_mean",
     nodes.Hyp0FShape: "special.hyp0f_shape",
     nodes.StirlingError: "special.stirling_error",
@@ -152,7 +153,7 @@ WHOLE = frozenset(
         nodes.ErlangCdf,
         nodes.LogBetaIncShape,
         nodes.LogHyp1F1Shape,
-        nodes.LogHyp0F,
+        nodes.Hyp0FGap,
         nodes.Hyp0FMean,
         nodes.Hyp0FShape,
     }

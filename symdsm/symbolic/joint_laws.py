@@ -25,7 +25,7 @@ from sympy import S, log, oo, pi, sqrt
 
 from symdsm.errors import DeclarationError
 from symdsm.symbolic.laws import LAWS, LINE, Draw, Law, stirling_gamma
-from symdsm.symbolic.nodes import LogBesselK, LogHyp0F, StirlingError
+from symdsm.symbolic.nodes import LogBesselK, LogGammaMixture, StirlingError
 
 __all__ = ["JOINT_LAWS", "JointLaw", "joint_law_of", "single"]
 
@@ -180,11 +180,9 @@ def _normal_gamma(mean, precision, a, b):
 
 def _log_gamma(delta, v, scale, rate):
     n, u = len(scale), _standard(len(scale))
-    total = sp.Add(*u)
-    density = v * log(delta) + sp.Add(*[stirling_gamma(z - log(v), v) for z in u])
-    count = S.Zero
+    density, count = sp.Add(*[stirling_gamma(z - log(v), v) for z in u]), S.Zero
     if delta != 1:
-        density += LogHyp0F(n - 1, v, log(1 - delta) + total)
+        density = LogGammaMixture(v, delta, *u)
         count = _draw("poisson", n, _draw("gamma", n + 1, v) * (1 - delta) / delta)
     why = "every power of exp(rate*y) has a mean, and the score is at most a polynomial in them"
     return JointLaw(

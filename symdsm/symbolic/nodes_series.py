@@ -1,11 +1,16 @@
 r"""Nodes of the hypergeometric series with one repeated lower parameter, in the logarithm of its argument.
 
-    LogHyp0F(m, v, u) = log 0Fm(; v, .., v; e^u) = log sum_k e^(k u) / ((v)_k^m k!),      m >= 1, v > 0
-    Hyp0FMean(m, v, u) = the mean of k under the terms of the sum = d LogHyp0F/du
-    Hyp0FShape(m, v, u) = d LogHyp0F/dv
+    log 0Fm(; v, .., v; e^u) = log sum_k e^(k u) / ((v)_k^m k!),      m >= 1, v > 0
+    Hyp0FMean(m, v, u) = the mean of k under the terms of the sum = d/du
+    Hyp0FShape(m, v, u) = d/dv
 
-m = 1 is log(Gamma(v) e^((1-v)u/2) I_{v-1}(2 e^(u/2))); larger m are the normalisers of the multivariate log-gamma law
-(Demirhan and Hamurkaroglu, Journal of Statistical Planning and Inference 141 (2011), 1141).
+m = 1 is log(Gamma(v) e^((1-v)u/2) I_{v-1}(2 e^(u/2))). With n = m + 1 and u = log(1 - delta) + sum_i a_i it is in the
+multivariate log-gamma law, a negative binomial mixture over k of n independent log-gamma variables of shape v + k,
+
+    LogGammaMixture(v, delta, a_1, .., a_n) = v log delta + sum_i [v a_i - e^a_i - log Gamma(v)] + log 0Fm
+
+(Demirhan and Hamurkaroglu, Journal of Statistical Planning and Inference 141 (2011), 1141). Its code sums over k, where
+nothing cancels.
 """
 
 import mpmath
@@ -14,7 +19,7 @@ from sympy.core.function import ArgumentIndexError
 
 from symdsm.symbolic.nodes_base import Node, derivative_in_order
 
-__all__ = ["Hyp0FMean", "Hyp0FShape", "LogHyp0F"]
+__all__ = ["Hyp0FGap", "Hyp0FMean", "Hyp0FShape", "LogGammaMixture"]
 
 
 def _peak(m, v, u):
@@ -43,27 +48,56 @@ def _terms(m, v, u):
         return ks, [mpmath.exp(t - top) for t in logs], top + mpmath.log(stride)
 
 
-class LogHyp0F(Node):
-    """log 0Fm(; v, .., v; e^u), v repeated m times."""
+def log_hyp0f(m, v, u):
+    """log 0Fm in numbers."""
+    _, weights, top = _terms(m, v, u)
+    return top + mpmath.log(mpmath.fsum(weights))
 
-    nargs = 3
+
+class LogGammaMixture(Node):
+    """log p(a_1, .., a_n) of (v, delta, a_1, .., a_n): log-gamma variables of one shape v + k, k negative binomial."""
 
     @staticmethod
-    def numeric(m, v, u):
-        _, weights, top = _terms(m, v, u)
-        return top + mpmath.log(mpmath.fsum(weights))
+    def numeric(v, delta, *a):
+        rest = v * mpmath.log(delta) + mpmath.fsum(v * t - mpmath.exp(t) - mpmath.loggamma(v) for t in a)
+        return rest + log_hyp0f(len(a) - 1, v, mpmath.log1p(-delta) + mpmath.fsum(a))
 
     def as_plain(self):
-        m, v, u = self.args
-        return sp.log(sp.hyper((), (v,) * int(m), sp.exp(u)))
+        v, delta, *a = self.args
+        rest = v * sp.log(delta) + sp.Add(*[v * t - sp.exp(t) for t in a]) - len(a) * sp.loggamma(v)
+        return rest + sp.log(sp.hyper((), (v,) * (len(a) - 1), (1 - delta) * sp.exp(sp.Add(*a))))
 
     def fdiff(self, argindex=1):
+        v, delta, *a = self.args
+        m, u = sp.Integer(len(a) - 1), sp.log(1 - delta) + sp.Add(*a)
         if argindex == 1:
-            raise ArgumentIndexError(self, argindex)
-        return (Hyp0FShape if argindex == 2 else Hyp0FMean)(*self.args)
+            return sp.log(delta) + sp.Add(*a) - len(a) * sp.digamma(v) + Hyp0FShape(m, v, u)
+        if argindex == 2:
+            return v / delta - Hyp0FMean(m, v, u) / (1 - delta)
+        return Hyp0FGap(m, v, u, a[argindex - 3])
 
-    def tex(self, m, v, u):
-        return rf"\log {{}}_0F_{{{m}}}\left(; {v}, \dots; e^{{{u}}}\right)"
+    def tex(self, v, delta, *a):
+        return rf"\log p_{{{v}, {delta}}}\left({', '.join(a)}\right)"
+
+
+class Hyp0FGap(Node):
+    """v + Hyp0FMean(m, v, u) - e^a: the slope of LogGammaMixture in one variable."""
+
+    nargs = 4
+
+    @staticmethod
+    def numeric(m, v, u, a):
+        return v + Hyp0FMean.numeric(m, v, u) - mpmath.exp(a)
+
+    def as_plain(self):
+        m, v, u, a = self.args
+        return v + Hyp0FMean(m, v, u).as_plain() - sp.exp(a)
+
+    def fdiff(self, argindex=1):
+        m, v, u, a = self.args
+        if argindex == 4:
+            return -sp.exp(a)
+        return Hyp0FMean(m, v, u).fdiff(argindex) + int(argindex == 2)
 
 
 class Hyp0FMean(Node):
@@ -105,7 +139,7 @@ class Hyp0FShape(Node):
 
     def as_plain(self):
         m, v, u = self.args
-        return derivative_in_order(lambda t: LogHyp0F(m, t, u).as_plain(), v)
+        return derivative_in_order(lambda t: sp.log(sp.hyper((), (t,) * int(m), sp.exp(u))), v)
 
     def fdiff(self, argindex=1):
         if argindex != 3:

@@ -37,6 +37,8 @@ KUMMER = grid([0.5, 4, 400], [0.5, 4, 400], [1e-15, 0.1, 3, 90, 2000])
 KUMMER = [c[KUMMER[0] >= KUMMER[1]] for c in KUMMER]
 BETA = ([0.1, 1.5, 100], [0.5, 4, 400], [1e-8, 0.01, 0.3, 0.9])
 
+LOG_GAMMAS = [-30, -1, 0.7, 6.2, 40]
+
 # node, whole-number arguments, grid, floor under the error, tolerance in float64 and in float32
 CASES = [
     (N.Softplus, (), grid(LINE), 0, 1e-15, 4e-7),
@@ -85,6 +87,8 @@ CASES = [
     (N.Hypot, (), grid(HALF, [-1e12, -0.3, 1e-9, 2.5, 1e15]), 0, 1e-15, 4e-7),
     (N.LogHyp1F1, (), KUMMER, 0, 1e-12, 2e-4),
     (N.Hyp1F1Ratio, (), KUMMER, 0, 1e-12, 2e-4),
+    (N.LogGammaMixture, (), grid([0.5, 4, 400], [0.1, 0.6], LOG_GAMMAS, LOG_GAMMAS), 1, 1e-13, 1e-5),
+    (N.Hyp0FGap, (2,), grid([0.5, 4, 400], [-30, -1, 6, 50], LOG_GAMMAS), 1, 1e-13, 1e-5),
 ]
 
 
@@ -96,6 +100,7 @@ def name_of(case):
 SLOW = {
     *(N.LogBesselIe, N.LogBesselKe, N.BesselIRatio, N.LogBesselIOrder, N.LogBesselKOrder, N.BesselKRatio),
     *(N.LogGammaPShape, N.LogGammaQShape, N.GammaHazardP, N.LogBetaIncShape, N.BetaHazard, N.Hyp1F1Ratio),
+    *(N.LogGammaMixture, N.Hyp0FGap),
 }
 
 
@@ -157,6 +162,8 @@ SMOOTH = [
     (N.LogBesselK, (), grid([0.4, 3, 30], [0.01, 3, 40])),
     (N.LogWrappedNormal, (), grid([0.1, 3, -2], [0.5, 1.9, 2.5])),
     (N.LogGammaQ, (), grid([0.4, 3, 30], [0.2, 3.5, 33])),
+    (N.LogGammaMixture, (), grid([0.4, 30], [0.1, 0.6], [-1, 3], [0.7])),
+    (N.Hyp0FGap, (2,), grid([0.4, 30], [-1, 6], [0.7])),
 ]
 
 
@@ -204,6 +211,14 @@ def test_gradients_are_finite_at_the_ends(name, arguments):
     f = getattr(special, name)
     gradients = jax.jit(jax.grad(f, tuple(range(len(arguments)))))(*map(jnp.float32, arguments))
     assert all(np.isfinite(g) for g in gradients)
+
+
+def test_log_gamma_slopes_overflow_to_the_right_side():
+    """v + e**(u/2) - e**a in float32, beyond its largest number."""
+    slopes = special.hyp0f_gap(
+        1, jnp.float32(2.5), jnp.float32([230, 230, 180, 180]), jnp.float32([38, 191, 89.5, 90.5])
+    )
+    assert slopes.tolist() == [np.inf, -np.inf, np.inf, -np.inf]
 
 
 def test_lse_and_softmax_survive_empty_mixtures():

@@ -55,7 +55,7 @@ from .elementary import (
     softplus,
 )
 from .gammas import beta, factorial, log_beta, polygamma, stirling_error, trigamma, zeta
-from .hyper_zero import hyp0f_mean, hyp0f_shape, log_hyp0f
+from .hyper_zero import hyp0f_gap, hyp0f_mean, hyp0f_shape, log_gamma_mixture
 from .incomplete_beta import (
     beta_hazard,
     betainc_regularized,
@@ -109,6 +109,7 @@ __all__ = [
     "hump",
     "gamma_hazard_p",
     "gamma_hazard_q",
+    "hyp0f_gap",
     "hyp0f_mean",
     "hyp0f_shape",
     "hyp1f1",
@@ -128,11 +129,11 @@ __all__ = [
     "log_beta_inc_shape",
     "log_cosh",
     "log_expm1",
+    "log_gamma_mixture",
     "log_gamma_p",
     "log_gamma_p_shape",
     "log_gamma_q",
     "log_gamma_q_shape",
-    "log_hyp0f",
     "log_hyp1f1",
     "log_hyp1f1_shape",
     "log_ndtr",
