@@ -138,6 +138,7 @@ _NODES = {
     nodes.Hyp0FMean: "special.hyp0f_mean",
     nodes.Hyp0FShape: "special.hyp0f_shape",
     nodes.StirlingError: "special.stirling_error",
+    nodes.StirlingSlope: "special.stirling_slope",
 }
 
 TABLE: dict[type, str] = {**_ELEMENTARY, **_SPECIAL, **_NODES}

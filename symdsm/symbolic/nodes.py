@@ -12,6 +12,7 @@ from symdsm.symbolic import (
     nodes_normal,
     nodes_series,
     nodes_squares,
+    nodes_stirling,
     nodes_sums,
 )
 from symdsm.symbolic.nodes_base import Node, plain
@@ -21,6 +22,7 @@ from symdsm.symbolic.nodes_incomplete import *  # noqa: F403
 from symdsm.symbolic.nodes_normal import *  # noqa: F403
 from symdsm.symbolic.nodes_series import *  # noqa: F403
 from symdsm.symbolic.nodes_squares import *  # noqa: F403
+from symdsm.symbolic.nodes_stirling import *  # noqa: F403
 from symdsm.symbolic.nodes_sums import *  # noqa: F403
 
 _GROUPS = (
@@ -31,6 +33,7 @@ _GROUPS = (
     nodes_bessel,
     nodes_incomplete,
     nodes_series,
+    nodes_stirling,
 )
 
 NODES: tuple[type[Node], ...] = tuple(getattr(group, name) for group in _GROUPS for name in group.__all__)

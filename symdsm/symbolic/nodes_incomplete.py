@@ -3,7 +3,6 @@
     LogGammaP(a, x) = log P(a, x), LogGammaQ(a, x) = log Q(a, x): regularised, a > 0, x > 0
     LogBetaInc(a, b, x) = log I_x(a, b), a, b > 0, 0 < x < 1
     LogHyp1F1(a, b, z) = log 1F1(a; b; z), a, b > 0 (and b > a where z < 0)
-    StirlingError(a) = log Gamma(a) - (a - 1/2) log a + a - log(2 pi)/2
 
 Derivatives in the variable are ratios "density over probability", which are nodes too: with
 g = x**(a-1) exp(-x) / Gamma(a),
@@ -37,7 +36,6 @@ __all__ = [
     "LogGammaQShape",
     "LogHyp1F1",
     "LogHyp1F1Shape",
-    "StirlingError",
 ]
 
 
@@ -293,6 +291,8 @@ class LogHyp1F1(Node):
 
     @classmethod
     def eval(cls, a, b, z):
+        if z.is_negative and (a - b).is_positive:
+            raise ValueError(f"LogHyp1F1: 1F1({a}; {b}; {z}) with a > b changes its sign at z < 0 and has no logarithm")
         if z.is_zero:
             return sp.S.Zero
         return z if a == b else None
@@ -368,22 +368,3 @@ class LogHyp1F1Shape(Node):
         ratio = Hyp1F1Ratio(a, b, z)
         direct = ratio / b if k == 1 else -a * ratio / b**2
         return direct + a / b * ratio.fdiff(int(k))
-
-
-class StirlingError(Node):
-    """log Gamma(a) minus Stirling's formula (a - 1/2) log a - a + log(2 pi)/2; about 1/(12 a)."""
-
-    nargs, sign = 1, +1
-
-    @staticmethod
-    def numeric(a):
-        with mpmath.mp.extraprec(3 * max(0, mpmath.mag(a))):
-            return mpmath.loggamma(a) - (a - 0.5) * mpmath.log(a) + a - mpmath.log(2 * mpmath.pi) / 2
-
-    def as_plain(self):
-        a = self.args[0]
-        return sp.loggamma(a) - (a - sp.S.Half) * sp.log(a) + a - sp.log(2 * sp.pi) / 2
-
-    def fdiff(self, argindex=1):
-        a = self.args[0]
-        return sp.digamma(a) - sp.log(a) + 1 / (2 * a)

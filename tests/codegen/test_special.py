@@ -57,6 +57,7 @@ CASES = [
     (N.MillsGap, (), grid(LINE), 0, 2e-15, 8e-7),
     (N.Erfcx, (), grid(LINE), 0, 2e-15, 8e-7),
     (N.StirlingError, (), grid(HALF), 0, 4e-15, 2e-6),
+    (N.StirlingSlope, (), grid(HALF), 0, 1e-14, 5e-6),
     (N.LogWrappedNormal, (), grid(ANGLES, WIDTHS), 1, 2e-15, 8e-7),
     (N.WrappedNormalMoment, (1,), grid(ANGLES, WIDTHS), 0, 1e-13, 4e-5),
     (N.WrappedNormalMoment, (2,), grid(ANGLES, WIDTHS), 0, 1e-13, 4e-5),

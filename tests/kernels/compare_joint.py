@@ -39,9 +39,10 @@ def _batch(case: JointCase, region: str, shapes: str, dtype):
     points = [(np.asarray(y, dtype), np.asarray(x, dtype)) for y, x in getattr(case, region)(params)]
     facts = [_truth(case, y, x, params, dtype) for y, x in points]
     value = np.array([f[0].log_density for f in facts])
-    slope = np.array([[g.score for g in f] for f in facts])
+    slope = case.tangent(np.array([[g.score for g in f] for f in facts]))
     room = np.array([f[0].allowances[0] for f in facts])
     slope_room = np.array([[g.allowances[1] for g in f] for f in facts])
+    slope_room = slope_room + np.mean(slope_room, -1, keepdims=True) if case.simplex else slope_room
     if dtype == np.float64:
         room, slope_room = room + RELATIVE * np.abs(value), slope_room + RELATIVE * np.abs(slope).max(-1, keepdims=True)
     else:

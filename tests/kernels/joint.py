@@ -3,7 +3,7 @@
 A row has an independent log density of mpf numbers, written from the textbooks' formulas (Kotz, Balakrishnan and
 Johnson, Continuous Multivariate Distributions, 2000), never from SymPy's. Points lie at offsets from the centre in
 units of each coordinate's interquartile range: interior ones within 1.5, tails at 5, 50 and 200 along and between the
-axes, near ones at 1e-3 of an edge.
+axes, near ones at 1e-3 of an edge. On the simplex they are divided by their sum.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ FAR = (5.0, 50.0, 200.0)
 NEAR_EDGE = 1e-3
 
 x1, x2 = sp.symbols("x1 x2", real=True)
-p1, p2 = sp.symbols("p1 p2", positive=True)
+p1, p2, p3 = sp.symbols("p1:4", positive=True)
 s, nu, L, a, b, k = sp.symbols("s nu L a b k", positive=True)
 r = sp.Symbol("r", real=True)
 A, B = ss.Normal("A", 0, 1), ss.Normal("B", 0, 1)
@@ -47,6 +47,7 @@ class JointCase:
     marginals: Callable
     size: int = 2
     positive: tuple[int, ...] = ()
+    simplex: bool = False
     large: dict[str, float] | None = None
     level: str | None = None
     group: str = field(default="joint", init=False)
@@ -60,7 +61,10 @@ class JointCase:
         y = centre + wide * iqr
         for i in self.positive:
             y[i] = centre[i] * np.exp(wide[i] * iqr[i] / centre[i]) if wide[i] < 0 else y[i]
-        return y
+        return self._placed(y)
+
+    def _placed(self, y) -> np.ndarray:
+        return y / np.sum(y) if self.simplex else y
 
     def interior(self, params) -> list[tuple[np.ndarray, tuple]]:
         return [(self._at(offset, x, params), x) for x in self.clean for offset in INTERIOR]
@@ -75,7 +79,7 @@ class JointCase:
                     y = self._at((far * one, far * two), x, params)
                     for i in self.positive:
                         y[i] = max(y[i], NEAR_EDGE * iqr[i])
-                    found.append((y, x))
+                    found.append((self._placed(y), x))
         return found
 
     def outside(self, params) -> list[tuple[np.ndarray, tuple]]:
@@ -90,6 +94,10 @@ class JointCase:
     def log_density(self, y, x, params):
         inside = all(y[i] > 0 for i in self.positive)
         return self.oracle(y, x, params) if inside else -mp.inf
+
+    def tangent(self, gradient) -> np.ndarray:
+        """The part of a gradient along the support."""
+        return gradient - np.mean(gradient, -1, keepdims=True) if self.simplex else gradient
 
 
 def gamma_log(y, shape, rate):
@@ -156,6 +164,11 @@ def log_gamma_oracle(y, x, p):
     series = mp.hyp0f1(v, mp.exp(mp.fsum(exponents)) / 2)
     rest = mp.fsum(v * e - mp.exp(e) for e in exponents) - 2 * mp.loggamma(v) - v * mp.log(2)
     return rest + mp.log(series)
+
+
+def dirichlet_oracle(y, x, p):
+    rest = mp.fsum((p["nu"] * c - 1) * mp.log(t) - mp.loggamma(p["nu"] * c) for t, c in zip(y, x, strict=True))
+    return rest + mp.loggamma(p["nu"] * mp.fsum(x))
 
 
 def speckled_oracle(y, x, p):
@@ -234,6 +247,15 @@ def log_gamma_marginals(x, p):
     return [((1, 0), cdf(x[0])), ((0, 1), cdf(x[1]))]
 
 
+def dirichlet_spread(x, p):
+    x = np.asarray(x)
+    return x, NORMAL_IQR * np.sqrt(x * (1 - x) / (1 + p["nu"]))
+
+
+def dirichlet_marginals(x, p):
+    return [(w, st.beta(p["nu"] * np.dot(w, x), p["nu"] * (1 - np.dot(w, x))).cdf) for w in np.eye(3)]
+
+
 def joint(name, expr, clean, at, oracle, spread, marginals, level=None, **rest):
     params = {key: rest.pop(key) for key in ("s", "r", "nu", "L", "a", "b", "k") if key in rest}
     return JointCase(
@@ -277,6 +299,9 @@ ROWS = [
     joint("GeneralizedMultivariateLogGamma",
           ss.GeneralizedMultivariateLogGamma("y", sp.Rational(1, 2), nu, [p1, p2], [1, 1]), [p1, p2], QUADRANT,
           log_gamma_oracle, log_gamma_spread, log_gamma_marginals, large={"nu": 400.0}, nu=2.5),
+    joint("Dirichlet", ss.Dirichlet("y", [nu * q for q in (p1, p2, p3)]), [p1, p2, p3],
+          ((0.2, 0.3, 0.5), (0.6, 0.1, 0.3)), dirichlet_oracle, dirichlet_spread, dirichlet_marginals, size=3,
+          positive=(0, 1, 2), simplex=True, level=nu, large={"nu": 4000.0}, nu=12.0),
     joint("column_speckled", sp.Matrix([x1 + s * A, p2 * ss.Gamma("b", L, 1 / L)]), [x1, p2], MIXED, speckled_oracle,
           lambda x, p: (x, (1.35 * p["s"], x[1] * 1.35 / np.sqrt(p["L"]))),
           lambda x, p: [((1, 0), st.norm(x[0], p["s"]).cdf), ((0, 1), st.gamma(p["L"], scale=x[1] / p["L"]).cdf)],

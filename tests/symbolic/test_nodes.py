@@ -28,6 +28,7 @@ POINT = {
     N.Hyp1F1Ratio: (R(7, 3), R(5, 4), R(4, 5)),
     N.LogHyp1F1Shape: (sp.Integer(2), R(7, 3), R(5, 4), R(4, 5)),
     N.StirlingError: (R(7, 3),),
+    N.StirlingSlope: (R(7, 3),),
     N.LogGammaMixture: (R(7, 3), R(2, 5), R(4, 5), -R(1, 3)),
     N.Hyp0FGap: (sp.Integer(2), R(7, 3), R(4, 5), R(1, 3)),
     N.Hyp0FMean: (sp.Integer(2), R(7, 3), R(4, 5)),
@@ -135,6 +136,12 @@ def test_signs_are_known():
 def test_indices_are_checked(bad):
     with pytest.raises(ValueError, match="is not"):
         bad()
+
+
+def test_kummers_function_without_a_logarithm_is_refused():
+    with pytest.raises(ValueError, match="changes its sign"):
+        N.LogHyp1F1(R(5, 2), R(3, 2), -sp.Symbol("z", positive=True))
+    N.LogHyp1F1(R(3, 2), R(5, 2), -sp.Symbol("z", positive=True))
 
 
 def test_latex():

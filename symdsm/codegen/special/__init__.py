@@ -54,7 +54,16 @@ from .elementary import (
     softmax,
     softplus,
 )
-from .gammas import beta, factorial, log_beta, polygamma, stirling_error, trigamma, zeta
+from .gammas import (
+    beta,
+    factorial,
+    log_beta,
+    polygamma,
+    stirling_error,
+    stirling_slope,
+    trigamma,
+    zeta,
+)
 from .hyper_zero import hyp0f_gap, hyp0f_mean, hyp0f_shape, log_gamma_mixture
 from .incomplete_beta import (
     beta_hazard,
@@ -73,7 +82,7 @@ from .incomplete_gamma import (
     lower_gamma,
     upper_gamma,
 )
-from .kummer import hyp1f1, hyp1f1_ratio, log_hyp1f1, log_hyp1f1_shape
+from .kummer import hyp1f1_ratio, log_hyp1f1, log_hyp1f1_shape
 from .normal import erfcinv, erfcx, log_ndtr, mills, mills_gap
 from .quantile import entrywise, inverse_cdf, mean_square
 from .wrapped import log_wrapped_normal, wrapped_normal_moment
@@ -112,7 +121,6 @@ __all__ = [
     "hyp0f_gap",
     "hyp0f_mean",
     "hyp0f_shape",
-    "hyp1f1",
     "hyp1f1_ratio",
     "inverse_cdf",
     "log1m_exp",
@@ -155,6 +163,7 @@ __all__ = [
     "softplus",
     "source",
     "stirling_error",
+    "stirling_slope",
     "trigamma",
     "upper_gamma",
     "von_mises_draw",

@@ -59,6 +59,9 @@ _ZETA = (
 
 # (atanh(r)/r - 1)/r**2 = sum_k r**(2k) / (2k + 3)
 _ATANH = tuple(1.0 / (2 * k + 3) for k in range(17))
+# (1/(1 - r**2) - atanh(r)/r)/r**2 = sum_k (2k + 2)/(2k + 3) r**(2k)
+_GEOMETRIC_LESS_ATANH = tuple((2 * k + 2.0) / (2 * k + 3) for k in range(17))
+_STIRLING_SLOPE = tuple((2 * k + 1) * c for k, c in enumerate(_STIRLING))
 
 
 def _stirling_series(a):
@@ -66,7 +69,27 @@ def _stirling_series(a):
     return horner(_STIRLING, 1.0 / (a * a)) / a
 
 
-@differentiable(lambda out, a: jsp.digamma(a) - jnp.log(a) + 0.5 / a)
+@differentiable(lambda out, a: jsp.polygamma(1, a) - 1.0 / a - 0.5 / (a * a))
+def stirling_slope(a):
+    """The derivative of stirling_error, psi(a) - log a + 1/(2 a) for a > 0."""
+
+    def up(_, state):
+        steps, shifted = state
+        r = 0.5 / (shifted + 0.5)
+        active = shifted < 10
+        step = -2.0 * r * r * r * horner(_GEOMETRIC_LESS_ATANH, r * r)
+        return jnp.where(active, steps + step, steps), shifted + active
+
+    steps, shifted = jax.lax.fori_loop(
+        0, 9, up, (jnp.zeros_like(a), jnp.maximum(a, 1.0))
+    )
+    square = 1.0 / (shifted * shifted)
+    far = steps - square * horner(_STIRLING_SLOPE, square)
+    near = jnp.minimum(a, 1.0)
+    return jnp.where(a < 1, jsp.digamma(near) - jnp.log(near) + 0.5 / near, far)
+
+
+@differentiable(lambda out, a: stirling_slope(a))
 def stirling_error(a):
     """log Gamma(a) - (a - 1/2) log a + a - log(2 pi)/2 for a > 0."""
 

@@ -108,8 +108,3 @@ def hyp1f1_ratio(a, b, z):
     return jnp.where(
         z > 0, mean, jnp.exp(_log_hyp1f1(a + 1.0, b + 1.0, z) - _log_hyp1f1(a, b, z))
     )
-
-
-def hyp1f1(a, b, z):
-    """1F1(a; b; z); overflows where it does, so prefer log_hyp1f1."""
-    return jnp.exp(log_hyp1f1(a, b, z))
