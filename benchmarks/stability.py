@@ -11,7 +11,7 @@ import statistics
 
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tests.codegen.random_kernels import PRECISIONS, Trial, kernels
+from tests.codegen.random_kernels import PRECISIONS, Subject, Trial, kernels
 
 
 def main(argv=None) -> int:
@@ -34,7 +34,8 @@ def main(argv=None) -> int:
     )
     @given(kernels())
     def each(kernel):
-        trials = {p: Trial(kernel, p, options.points).run(options.checked) for p in PRECISIONS}
+        subject = Subject(kernel)
+        trials = {p: Trial(subject, p, options.points).run(options.checked) for p in PRECISIONS}
         row = [trials[p].worst.get(f, 0.0) for p, f in columns]
         for column, error in zip(columns, row, strict=True):
             errors[column].append(error)

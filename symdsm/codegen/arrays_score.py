@@ -53,6 +53,7 @@ def emit_score(d: IndexedDensity) -> str:
             if widths == joined
             else _padded(writer.lowering, widths, value)
         )
+    slices = _with_common_factors(writer.lowering, slices, tuple(range(d.event_ndim)))
     total = writer.lowering.with_residual(total)
     indices = [f for (_, fragments), _ in slices for f in fragments]
     lines = writer.lines.prepare([total, *indices, *(f for _, f in slices)])
@@ -96,6 +97,19 @@ def _placed(lowering, c, lengths):
     while texts[-1] == ":":
         texts.pop()
     return (", ".join(texts), ()), fragment, axes
+
+
+def _with_common_factors(lowering, slices, frame):
+    """The slices with a leaf for the factors that all their products share: a weight is computed once."""
+    products = {t.as_coeff_Mul()[1] for _, value in slices for t in sp.Add.make_args(value)}
+    if len(products) < 2:
+        return slices
+    common = sp.Mul(*set.intersection(*(set(sp.Mul.make_args(p)) for p in products)))
+    axes = tuple(a for a in frame if a in lowering.axes_in(common, frame))
+    if not common.is_Mul or not axes:
+        return slices
+    weight = lowering.seen(lowering.operation("{0}", (common,), axes), axes, frame)
+    return [(place, sp.Add(*(t / common * weight for t in sp.Add.make_args(value)))) for place, value in slices]
 
 
 def _spread(lowering, seed, axes):

@@ -99,6 +99,8 @@ _NODES = {
     nodes.Log1pSquare: "special.log1p_square",
     nodes.Hump: "special.hump",
     nodes.Hypot: "jnp.hypot",
+    nodes.SoftSign: "special.soft_sign",
+    nodes.Exp: "jnp.exp",
     nodes.Expm1: "jnp.expm1",
     nodes.ExpGap: "special.exp_gap",
     nodes.LSE: "special.lse",

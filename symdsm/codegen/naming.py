@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 import sympy as sp
 
-from symdsm.symbolic.nodes import LSE, SignedLSE, SignedWeight, Softmax
+from symdsm.symbolic.nodes import LSE, SignedLSE, SignedWeight, Softmax, Square
 
-__all__ = ["compact", "shared", "statements"]
+__all__ = ["compact", "cost", "shared", "statements"]
 
 _RESIDUAL = sp.Symbol("residual", real=True)
 _FUNCTIONS = {
@@ -36,6 +36,12 @@ _FUNCTIONS = {
 def compact(expr: sp.Expr) -> sp.Expr:
     """The shorter of the expression and its terms with common factors taken out."""
     return min((expr, sp.factor_terms(expr)), key=lambda e: (sp.count_ops(e), str(e)))
+
+
+def cost(exprs: list[sp.Expr]) -> int:
+    """Operations of the expressions when what they share is computed once."""
+    replacements, reduced = sp.cse(exprs, list=True)
+    return sum(sp.count_ops(e) for e in (*(value for _, value in replacements), *reduced))
 
 
 def statements(
@@ -64,22 +70,36 @@ def shared(
 
 
 def _bases_of_squares(replacements, reduced, counter):
-    """A name for each base that a printed square or cube would repeat."""
+    """A name for each base that a printed square or cube would repeat; a square times anything is one of these."""
     out, put = [], {}
 
+    def name(base):
+        if base.is_Symbol:
+            return base
+        if base not in put:
+            put[base] = next(counter)
+            out.append((put[base], base.xreplace({b: n for b, n in put.items() if b != base})))
+        return put[base]
+
+    def factors(e):
+        return sp.Mul(*(name(a.args[0]) ** 2 if isinstance(a, Square) else a for a in e.args))
+
     def bare(e):
+        e = e.replace(_is_square_times, factors)
         powers = [p for p in e.atoms(sp.Pow) if p.exp in (2, 3, -2, -3) and p.base.args]
         for base in sorted({p.base for p in powers}, key=lambda b: (sp.count_ops(b), sp.default_sort_key(b))):
-            if base not in put:
-                symbol = next(counter)
-                out.append((symbol, base.xreplace(put)))
-                put[base] = symbol
+            name(base)
         return e.xreplace(put)
 
     for symbol, value in replacements:
         value = bare(value)
         out.append((symbol, value))
     return out, [bare(e) for e in reduced]
+
+
+def _is_square_times(e) -> bool:
+    """A Square times something that is not a number."""
+    return e.is_Mul and any(isinstance(a, Square) for a in e.args) and sum(not a.is_number for a in e.args) > 1
 
 
 def _with_residual(expr, y, x, residual):
@@ -132,6 +152,9 @@ def _named(replacements, reduced, meanings, taken):
     renaming, meaning, used, out = {}, {}, set(taken), []
     for symbol, value in replacements:
         value = value.xreplace(renaming)
+        if (-value).is_Symbol:
+            renaming[symbol] = value
+            continue
         full = value.xreplace(meaning)
         name = "residual" if symbol == _RESIDUAL else _free(meanings(full), used)
         used.add(name)

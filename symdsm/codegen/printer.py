@@ -2,7 +2,8 @@
 
 Every function goes through one table (codegen/lookup.py) and is always printed as a call, so that it keeps its
 parentheses inside 1/f and f**2 (compare sympy#30199). Integer powers are products, branches are safe: in
-where(condition, a, b) each branch sees an argument at which it is finite, so that its gradient is finite too.
+where(condition, a, b) each branch sees an argument at which it is finite, so that its gradient is finite too. The
+order of factors is that of codegen/products.py.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 import sympy as sp
 
 from symdsm.codegen.lookup import TABLE
+from symdsm.codegen.products import in_order
 from symdsm.errors import CodegenError
 from symdsm.symbolic.nearest import NEAREST
 from symdsm.symbolic.nodes import BesselIRatio, LogBesselI, LogBesselIe
@@ -128,12 +130,13 @@ class JaxPrinter:
                 below.append(sp.Pow(factor.base, -factor.exp, evaluate=factor.base is not sp.E))
             else:
                 above.append(factor)
-        top = " * ".join(self._at(f, _PRODUCT) for f in above) or "1"
-        if not below:
-            return top, _PRODUCT
+        above, last = in_order(above, below)
+        text = " * ".join(self._at(f, _PRODUCT) for f in above) or "1"
         if len(below) == 1:
-            return f"{top} / {self._at(below[0], _UNARY)}", _PRODUCT
-        return f"{top} / ({' * '.join(self._at(f, _PRODUCT) for f in below)})", _PRODUCT
+            text = f"{text} / {self._at(below[0], _UNARY)}"
+        elif below:
+            text = f"{text} / ({' * '.join(self._at(f, _PRODUCT) for f in below)})"
+        return " * ".join([text, *(self._at(f, _PRODUCT) for f in last)]), _PRODUCT
 
     def _print_Pow(self, expr):
         base, power = expr.args

@@ -4,11 +4,11 @@ A stabilised log density keeps exponentials of logarithms apart because its valu
 not. Every rule is exact for real arguments and leaves out cancellation or transcendental functions:
 
     exp(log a + 2 log|b| - log c) - 1 = a b^2/c - 1          c (a/c - 1) = a - c
-    c exp u - c = c expm1 u                                  c v^k - c = c expm1(k log v)
-    2 c sigma(u) - c = c tanh(u/2)                           sigma(log(a/b)) = a/(a + b)
-    softmax of two = sigma of their difference               sign(log(a/b)) = sign(a - b)
-    1/a + 1/(1 - a) = 1/(a (1 - a))                          sin u cos u = sin(2u)/2, where neither stands alone
-    log a - log b = log(a/b)
+    c exp u - c = c expm1 u                                  2 c sigma(u) - c = c tanh(u/2)
+    sigma(log(a/b)) = a/(a + b)                              softmax of two = sigma of their difference
+    sign(log(a/b)) = sign(a - b)                             1/a + 1/(1 - a) = 1/(a (1 - a))
+    sin u cos u = sin(2u)/2, where neither stands alone      log a - log b = log(a/b)
+    exp(log I_(n+1)(u) - log I_n(u)) = I_(n+1)(u)/I_n(u)
 
 sigma is the logistic function.
 """
@@ -16,9 +16,28 @@ sigma is the logistic function.
 import sympy as sp
 
 from symdsm.codegen.stabilise import whole_powers
-from symdsm.symbolic.nodes import Expm1, Log1p, LogAbs, Sigmoid, Softmax, Softplus, Square
+from symdsm.symbolic.nodes import (
+    BesselIRatio,
+    Exp,
+    Expm1,
+    Log1p,
+    LogAbs,
+    LogBesselI,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Square,
+)
 
-__all__ = ["shorten"]
+__all__ = ["powers_by_logs", "shorten"]
+
+
+def powers_by_logs(expr: sp.Expr, y: sp.Symbol) -> sp.Expr:
+    """u^k -> exp(k log u) for a positive u that depends on y: faster than a power, and the logarithm may be shared."""
+    return expr.replace(
+        lambda e: e.is_Pow and not e.exp.is_number and e.base.is_positive and y in e.base.free_symbols,
+        lambda e: Exp(e.exp * sp.log(e.base)),
+    )
 
 
 def shorten(expr: sp.Expr) -> sp.Expr:
@@ -76,7 +95,8 @@ def _softmax(expr: sp.Expr) -> sp.Expr:
     k, *args = expr.args
     if len(args) != 2 or expr.has(sp.Piecewise):  # a part may be empty, minus infinity: then softmax guards
         return expr
-    return _walk(Sigmoid(_one_square(args[int(k)] - args[1 - int(k)])))
+    difference = _one_square(args[0] - args[1])
+    return _walk(Sigmoid(difference if k == 0 else -difference))
 
 
 def _one_square(expr: sp.Expr) -> sp.Expr:
@@ -87,8 +107,15 @@ def _one_square(expr: sp.Expr) -> sp.Expr:
     for f, mark in marks.items():
         if expr.xreplace({f: mark}).xreplace({f: sp.S.Zero}).has(f):
             return expr
-        spread = sp.collect(spread, mark**2).xreplace({mark: f})
+        parts = sp.collect(spread, mark**2, evaluate=False)
+        spread = sp.Add(*(p * _one_product(c) if p != 1 else c for p, c in parts.items())).xreplace({mark: f})
     return spread
+
+
+def _one_product(expr: sp.Expr) -> sp.Expr:
+    """1 - 1/(1 + b) -> b/(1 + b), where the common numerator is a product."""
+    whole = sp.factor(expr)
+    return expr if any(f.is_Add for f in sp.Mul.make_args(sp.numer(whole))) else whole
 
 
 def _sign(expr: sp.Expr) -> sp.Expr:
@@ -124,7 +151,7 @@ def _sum(expr: sp.Expr) -> sp.Expr:
 
 
 def _paired(expr: sp.Expr) -> sp.Expr:
-    """c f - c as one function, for f an exponential, a power or twice a logistic function."""
+    """c f - c as one function, for f an exponential or twice a logistic function."""
     constant = expr.as_coeff_Add()[0]
     for term in expr.args:
         for f in sp.Mul.make_args(term):
@@ -133,8 +160,6 @@ def _paired(expr: sp.Expr) -> sp.Expr:
                 c, one = c / 2, sp.tanh(f.args[0] / 2)
             elif isinstance(f, sp.exp):
                 one = Expm1(f.args[0])
-            elif f.is_Pow and f.base.is_positive and not f.exp.is_number:
-                one = Expm1(f.exp * sp.log(f.base))
             else:
                 continue
             if -c in expr.args or (c.is_number and c == -constant):
@@ -143,13 +168,17 @@ def _paired(expr: sp.Expr) -> sp.Expr:
 
 
 def _one_log(expr: sp.Expr) -> sp.Expr:
-    """log a - log b -> log(a/b), for two at a time."""
+    """log a - log b -> log(a/b), for two at a time; a and b are positive where their logarithms are defined."""
     logs = {s: [t for t in expr.args if _argument(s * t) is not None] for s in (1, -1)}
     for plus, minus in zip(logs[1], logs[-1], strict=False):
         top, bottom = _argument(plus), _argument(-minus)
-        both = sp.log if top.is_positive and bottom.is_positive else LogAbs
+        both = LogAbs if isinstance(_log_in(plus), LogAbs) or isinstance(_log_in(minus), LogAbs) else sp.log
         expr = expr - plus - minus + both(top / bottom)
     return expr
+
+
+def _log_in(term: sp.Expr) -> sp.Expr:
+    return term if isinstance(term, sp.Function) else -term
 
 
 def _argument(term: sp.Expr) -> sp.Expr | None:
@@ -173,6 +202,17 @@ def _one_fraction(expr: sp.Expr) -> sp.Expr:
     return expr - sp.Add(*inverses) + above / below if above.is_number else expr
 
 
+def _bessel_ratio(expr: sp.Expr) -> sp.Expr:
+    terms = sp.Add.make_args(expr.args[0])
+    for term in terms:
+        if isinstance(-term, LogBesselI):
+            nu, u = (-term).args
+            above = LogBesselI(nu + 1, u)
+            if above in terms:
+                return sp.exp(expr.args[0] - above - term) * BesselIRatio(nu, u)
+    return expr
+
+
 def _half_angles(expr: sp.Expr) -> sp.Expr:
     """sin u cos u -> sin(2u)/2 where that leaves no other sine or cosine of u."""
     for sine in sorted(expr.atoms(sp.sin), key=sp.default_sort_key):
@@ -193,6 +233,7 @@ _RULES = (
     (Sigmoid, _sigmoid),
     (sp.sign, _sign),
     (Expm1, _expm1),
+    (sp.exp, _bessel_ratio),
     (sp.Mul, _product),
     (sp.Add, _sum),
 )

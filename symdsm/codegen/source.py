@@ -20,9 +20,9 @@ from symdsm.codegen.guards import (
     guard_lines,
     rules_of,
 )
-from symdsm.codegen.naming import compact, statements
+from symdsm.codegen.naming import compact, cost, statements
 from symdsm.codegen.printer import JaxPrinter
-from symdsm.codegen.shorten import shorten
+from symdsm.codegen.shorten import powers_by_logs, shorten
 from symdsm.codegen.stabilise import stabilise
 from symdsm.symbolic.conditions import conditions
 from symdsm.symbolic.declaration import Declaration
@@ -34,6 +34,7 @@ __all__ = [
     "block_functions",
     "level_fisher_function",
     "module_text",
+    "pointwise_formulas",
     "remarks",
     "scalar_source",
 ]
@@ -49,18 +50,25 @@ def scalar_source(declaration: Declaration, digest: str) -> str:
 
 def block_functions(declaration: Declaration, suffix: str = "") -> list[str]:
     """The functions of one scalar kernel, each name with the suffix."""
-    log_density = stabilise(declaration.log_density)
     emit = _Emitter(declaration, suffix)
+    texts = {"log_prob": "log p(y | x).", "score": "d/dy log p(y | x)."}
+    texts["level_score"] = f"d/d{declaration.level} log p(y | x)."
+    formulas = pointwise_formulas(declaration)
     functions = [
-        emit.pointwise("log_prob", log_density, "-jnp.inf", "log p(y | x)."),
-        emit.pointwise("score", shorten(derivative(log_density, declaration.noisy)), "jnp.nan", "d/dy log p(y | x)."),
+        emit.pointwise(name, expr, "-jnp.inf" if name == "log_prob" else "jnp.nan", texts[name])
+        for name, expr in formulas.items()
     ]
-    dual = declaration.level is not None and declaration.normalised is True
-    if dual:
-        text = f"d/d{declaration.level} log p(y | x)."
-        level_score = shorten(derivative(log_density, declaration.level))
-        functions.append(emit.pointwise("level_score", level_score, "jnp.nan", text))
+    dual = "level_score" in formulas
     return [*functions, *emit.noise(), *emit.sample(), *emit.targets(dual), emit.fisher()]
+
+
+def pointwise_formulas(declaration: Declaration) -> dict[str, sp.Expr]:
+    """What log_prob, score and, where there is one, level_score evaluate."""
+    log_density = stabilise(declaration.log_density)
+    found = {"log_prob": log_density, "score": shorten(derivative(log_density, declaration.noisy))}
+    if declaration.level is not None and declaration.normalised is True:
+        found["level_score"] = shorten(derivative(log_density, declaration.level))
+    return {name: compact(powers_by_logs(expr, declaration.noisy)) for name, expr in found.items()}
 
 
 def level_fisher_function(declaration: Declaration, suffix: str = "") -> str:
@@ -151,7 +159,7 @@ class _Emitter:
         return self._guards_of(deaf), f"jnp.where(jnp.isnan({' + '.join(names)}), jnp.nan, {value})"
 
     def pointwise(self, name: str, expr: sp.Expr, outside: str, doc: str) -> str:
-        lines, (value,) = self._lines([compact(expr)])
+        lines, (value,) = self._lines([expr])
         declaration = self.declaration
         more, value = self._checked(value, [expr])
         if {declaration.noisy, declaration.clean} - expr.free_symbols:
@@ -234,7 +242,10 @@ class _Emitter:
         noise = self.declaration.noise
         e = sp.Symbol("e", **noise.variable._assumptions_orig)
         put = {noise.variable: e}
-        exprs = [compact(stabilise(d)).xreplace(put) for d in (noise.map, *derived)]
+        stable = [stabilise(d) for d in derived]
+        written = (stable, [shorten(d) for d in stable], [shorten(sp.expand_mul(d)) for d in stable])
+        exprs = min(([compact(d) for d in (stabilise(noise.map), *own)] for own in written), key=cost)
+        exprs = [d.xreplace(put) for d in exprs]
         lines, values = self._lines(exprs, y=e)
         out = []
         for value, expr in zip(values, exprs, strict=True):

@@ -91,14 +91,26 @@ def _hypot(expr: sp.Pow) -> sp.Expr:
 
 
 def whole_powers(expr: sp.Expr) -> sp.Expr:
-    """a^n b^n/c^n -> (a b/c)^n in a product, by squaring, so that no power is larger than the whole."""
-    groups, others = {}, []
+    """a^n b^n/c^n -> (a b/c)^n in a product, by squaring, so that no power is larger than the whole.
+
+    Likewise a^5/b^2 -> a (a^2/b)^2: of different exponents the common even part is taken.
+    """
+    powers, others = {}, []
     for factor in sp.Mul.make_args(expr):
-        n = abs(factor.exp) if factor.is_Pow and factor.exp.is_Integer else 1
-        if n > 1:
-            groups.setdefault(n, []).append(factor.base ** sp.sign(factor.exp))
+        n = factor.exp if factor.is_Pow and factor.exp.is_Integer else sp.S.One
+        if abs(n) > 1:
+            powers[factor.base] = n
         else:
             others.append(factor)
+    if len(powers) < 2:
+        return expr
+    if len({abs(n) for n in powers.values()}) > 1 and {n > 0 for n in powers.values()} == {True, False}:
+        others += [b ** sp.sign(n) for b, n in powers.items() if n % 2]
+        powers = {b: n - sp.sign(n) * (n % 2) for b, n in powers.items()}
+        return sp.Mul(*others, Square(sp.Mul(*(b ** (n / 2) for b, n in powers.items()))))
+    groups = {}
+    for base, n in powers.items():
+        groups.setdefault(abs(n), []).append(base ** sp.sign(n))
     if all(len(bases) == 1 for bases in groups.values()):
         return expr
     return sp.Mul(*others, *(_power(sp.Mul(*bases), n) for n, bases in groups.items()))

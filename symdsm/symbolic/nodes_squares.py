@@ -2,7 +2,7 @@
 
     Square(u) = u**2, kept whole: SymPy would spread (r/s)**2 to r**2/s**2, and s**2 underflows before r/s does
     Log1pSquare(u) = log(1 + u**2)          Hump(u) = u/(1 + u**2), half its derivative
-    Hypot(c, u) = sqrt(c**2 + u**2)
+    Hypot(c, u) = sqrt(c**2 + u**2)         SoftSign(u) = u/sqrt(1 + u**2), its slope at c = 1
 
 A Student or Cauchy residual of 1e25 scales has a log density of -115 and a score of 1e-25, but no square in float32.
 """
@@ -12,7 +12,7 @@ import sympy as sp
 
 from symdsm.symbolic.nodes_base import Node
 
-__all__ = ["Hump", "Hypot", "Log1pSquare", "Square"]
+__all__ = ["Hump", "Hypot", "Log1pSquare", "SoftSign", "Square"]
 
 
 class Square(Node):
@@ -96,7 +96,7 @@ class Hump(Node):
 
 
 class Hypot(Node):
-    """sqrt(c**2 + u**2); derivatives c/Hypot and u/Hypot."""
+    """sqrt(c**2 + u**2); derivatives c/Hypot and SoftSign(u/c)."""
 
     nargs, sign = 2, +1
 
@@ -112,7 +112,33 @@ class Hypot(Node):
         return sp.sqrt(self.args[0] ** 2 + self.args[1] ** 2)
 
     def fdiff(self, argindex=1):
-        return self.args[argindex - 1] / self
+        c, u = self.args
+        return c / self if argindex == 1 else SoftSign(u / c)
 
     def tex(self, c, u):
         return rf"\sqrt{{\left({c}\right)^2 + \left({u}\right)^2}}"
+
+
+class SoftSign(Node):
+    """u/sqrt(1 + u**2), odd; derivative (1 + u**2)**(-3/2)."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, u):
+        if u.is_zero:
+            return sp.S.Zero
+        return -cls(-u) if u.could_extract_minus_sign() else None
+
+    @staticmethod
+    def numeric(u):
+        return u / mpmath.sqrt(1 + u * u)
+
+    def as_plain(self):
+        return self.args[0] / sp.sqrt(1 + self.args[0] ** 2)
+
+    def fdiff(self, argindex=1):
+        return Hypot(sp.S.One, self.args[0]) ** -3
+
+    def tex(self, u):
+        return rf"\frac{{{u}}}{{\sqrt{{1 + \left({u}\right)^2}}}}"

@@ -2,7 +2,7 @@
 
 `kernels()` is a Hypothesis strategy. A kernel is either y = g(x, e), a random expression of a clean value, scales and a
 standard law, or a density, a product of factors in z = (y - x)/s, y/x or log(y/x)/s. `Trial` compares the emitted
-module with mpmath at random arguments.
+module of a `Subject` with mpmath at random arguments.
 """
 
 from dataclasses import dataclass, field
@@ -20,11 +20,12 @@ import sympy.stats as st
 import symdsm as sd
 from symdsm.codegen.build import module_source
 from symdsm.codegen.program import load_source
+from symdsm.codegen.source import pointwise_formulas
 from symdsm.errors import DeclarationError
 from symdsm.symbolic.nodes import plain
 from symdsm.symbolic.probe import numeric
 
-__all__ = ["PRECISIONS", "Trial", "kernels"]
+__all__ = ["PRECISIONS", "Subject", "Trial", "kernels"]
 
 x, y = sp.symbols("x y", real=True)
 xp, yp = sp.symbols("x y", positive=True)
@@ -157,15 +158,42 @@ def kernels():
 
 PRECISIONS = ("float32", "float64")
 RANGES = {"float32": 15, "float64": 150}  # of the whole range, powers of ten
-NARROW = {"float32": 7, "float64": 60}
+NARROW = {"float32": 7, "float64": 60}  # in it a product of five arguments is representable
 MARGIN = 1024  # a value within this factor of overflow is not called representable: its half or double may not be
+
+
+class Subject:
+    """A kernel's emitted module, the formulas that it evaluates and, independent of these, the true values."""
+
+    def __init__(self, kernel: sd.Kernel):
+        declaration = kernel._declaration
+        self.module = load_source(module_source(declaration, "0" * 64), "random")
+        self.names = ["y", "x", *(p.name for p in declaration.params)]
+        self.symbols = [declaration.noisy, declaration.clean, *declaration.params]
+        real = sp.Symbol(declaration.noisy.name, real=True)
+        self.inside = numeric(declaration.inside.xreplace({real: declaration.noisy}), self.symbols)
+        log_density = plain(declaration.log_density)
+        slope = sp.diff(log_density, declaration.noisy).replace(sp.DiracDelta, lambda *_: sp.S.Zero)
+        self.truths = {"log_prob": numeric(log_density, self.symbols), "score": numeric(slope, self.symbols)}
+        self.formulas = pointwise_formulas(declaration)
+        self.stable = {name: numeric(formula, self.symbols) for name, formula in self.formulas.items()}
+
+    def overflows(self, name: str, row: list, largest: float) -> bool:
+        """Does an argument or a value of a function, or a term of a sum, in the formula exceed `largest`?"""
+        for part in sp.preorder_traversal(self.formulas[name]):
+            if part.is_Add or isinstance(part, sp.Function) or part.is_Pow and not part.exp.is_Integer:
+                for e in (part, *part.args):
+                    value = exact_value(numeric(e, self.symbols), row)
+                    if value is not None and abs(value) > largest:
+                        return True
+        return False
 
 
 @dataclass
 class Trial:
     """What the emitted module of one kernel does at `count` random arguments of one precision."""
 
-    kernel: sd.Kernel
+    subject: Subject
     precision: str
     count: int
     seed: int = 0
@@ -175,33 +203,33 @@ class Trial:
 
     def run(self, checked: int):
         """Every value must be finite where the truth is; relative errors of `checked` of them, which may be none."""
-        declaration = self.kernel._declaration
-        module = load_source(module_source(declaration, "0" * 64), "random")
-        names = ["y", "x", *(p.name for p in declaration.params)]
-        symbols = [declaration.noisy, declaration.clean, *declaration.params]
-        log_density = plain(declaration.log_density)
-        truths = {
-            "log_prob": numeric(log_density, symbols),
-            "score": numeric(
-                sp.diff(log_density, declaration.noisy).replace(sp.DiracDelta, lambda *_: sp.S.Zero), symbols
-            ),
-        }
-        columns = self._arguments(symbols)
+        subject = self.subject
+        columns = self._arguments(subject.symbols)
         with jax.enable_x64(self.precision == "float64"):
-            arrays = {n: jnp.asarray(c, self.precision) for n, c in zip(names, columns, strict=True)}
+            arrays = {n: jnp.asarray(c, self.precision) for n, c in zip(subject.names, columns, strict=True)}
             y_, x_ = arrays.pop("y"), arrays.pop("x")
-            values = {n: np.asarray(getattr(module, n)(y_, x_, **arrays), np.float64) for n in truths}
-        real = sp.Symbol(declaration.noisy.name, real=True)
-        inside = numeric(declaration.inside.xreplace({real: declaration.noisy}), symbols)
-        for name, truth in truths.items():
-            self._compare(name, truth, inside, columns, values[name], checked)
+            values = {n: np.asarray(getattr(subject.module, n)(y_, x_, **arrays), np.float64) for n in subject.truths}
+        for name in subject.truths:
+            self._compare(name, columns, values[name], checked)
         return self
 
     @property
-    def lost_in_narrow(self) -> list:
-        """The bad points whose arguments all lie in the narrow range."""
+    def largest(self) -> float:
+        return float(np.finfo(self.precision).max) / MARGIN
+
+    def unlawful(self) -> list:
+        """The bad points that overflow does not excuse.
+
+        A part of the formula that overflows does, but not in the narrow range, when the true value is so small that
+        the part times two arguments would still not be it.
+        """
         reach = 10.0 ** NARROW[self.precision]
-        return [b for b in self.bad if all(1 / reach <= abs(v) <= reach for v in b[1])]
+        found = []
+        for name, row, value, truth in self.bad:
+            narrow = all(1 / reach <= abs(v) <= reach for v in row) and abs(truth) < self.largest / reach**2
+            if narrow or not self.subject.overflows(name, [mpmath.mpf(v) for v in row], self.largest):
+                found.append((name, dict(zip(self.subject.names, row, strict=True)), value, truth))
+        return found
 
     def _arguments(self, symbols):
         """Half of the points have moderate magnitudes, a quarter narrow ones; y lies near x in every third."""
@@ -217,15 +245,15 @@ class Trial:
         columns[0] = np.abs(columns[0]) if symbols[0].is_positive else columns[0]
         return [c.astype(self.precision).astype(np.float64) for c in columns]
 
-    def _compare(self, name, truth, inside, columns, values, checked):
-        limits = np.finfo(self.precision)
+    def _compare(self, name, columns, values, checked):
+        limits, truth, inside = np.finfo(self.precision), self.subject.truths[name], self.subject.inside
         measured = range(0, self.count, max(1, self.count // checked)) if checked else ()
         for k in [*np.flatnonzero(~np.isfinite(values)), *measured]:
             row = [mpmath.mpf(float(c[k])) for c in columns]
-            if not inside(*row):
+            if not inside(*row) or self._is_far_too_large(name, row):
                 continue
             exact = exact_value(truth, row)
-            if exact is None or abs(exact) > limits.max / MARGIN or 0 < abs(exact) < limits.tiny:
+            if exact is None or abs(exact) > self.largest or 0 < abs(exact) < limits.tiny:
                 continue
             if not np.isfinite(values[k]):
                 self.bad.append((name, [float(v) for v in row], float(values[k]), float(exact)))
@@ -237,6 +265,14 @@ class Trial:
             error = float(off / size) if off else 0.0
             if error > self.worst.get(name, -1.0):
                 self.worst[name], self.where[name] = error, ([float(v) for v in row], float(values[k]), float(exact))
+
+    def _is_far_too_large(self, name, row) -> bool:
+        """Quickly, by the stable formula: is the value a million times what can be represented?"""
+        try:
+            value = self.subject.stable[name](*row)
+            return mpmath.isfinite(value) and abs(value) > 1e6 * mpmath.mpf(self.largest)
+        except (ArithmeticError, ValueError, TypeError, mpmath.libmp.NoConvergence):
+            return False
 
 
 def condition(truth, row, exact):

@@ -48,3 +48,9 @@ def test_same_text_whatever_the_order_of_construction():
     one = shared([(y - x) ** 2 * sp.exp(-s) + sp.exp(-s)], y, x)
     two = shared([sp.exp(-s) + sp.exp(-s) * (x - y) ** 2], y, x)
     assert str(one) == str(two)
+
+
+def test_the_negative_of_a_name_is_not_named():
+    t = 2 * s * w
+    named, (value,) = shared([sp.exp(-t) + sp.log(t + 1) + sp.asinh(1 - t) + sp.Max(-t, w)], y, x)
+    assert [n.name for n, _ in named] == ["t0"] and sp.exp(-named[0][0]) in value.args

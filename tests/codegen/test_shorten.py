@@ -4,8 +4,20 @@ import mpmath
 import pytest
 import sympy as sp
 
-from symdsm.codegen.shorten import shorten
-from symdsm.symbolic.nodes import LSE, Expm1, Log1p, LogAbs, Sigmoid, Softmax, Softplus, Square
+from symdsm.codegen.shorten import powers_by_logs, shorten
+from symdsm.symbolic.nodes import (
+    LSE,
+    BesselIRatio,
+    Exp,
+    Expm1,
+    Log1p,
+    LogAbs,
+    LogBesselI,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Square,
+)
 from symdsm.symbolic.probe import numeric
 
 y, x = sp.symbols("y x", real=True)
@@ -19,7 +31,6 @@ CASES = {
     "softplus": (Expm1(sp.log(a / b) - Softplus(-y)), (Expm1, Softplus), (Sigmoid,)),
     "distributed": (xp * (yp / xp - 1) / a, (), ()),
     "exponential": (a * sp.exp(-a * y) - a - 1, (sp.exp,), (Expm1,)),
-    "power": (a - a * (yp / xp) ** a - 1, (), (Expm1,)),
     "logistic": (2 * a * Sigmoid(y) - a + x, (Sigmoid,), (sp.tanh,)),
     "logistic of a logarithm": (Sigmoid(-sp.log(yp / xp)), (Sigmoid, sp.log), ()),
     "sign of a logarithm": (sp.sign(sp.log(yp / xp)), (sp.log,), (sp.sign,)),
@@ -28,7 +39,9 @@ CASES = {
     "softmax of three stays": (Softmax(1, y, x, a), (), (Softmax,)),
     "half angles": (a * sp.sin(y) * sp.cos(y), (sp.cos,), (sp.sin,)),
     "sine that stands alone": (sp.sin(y) * sp.cos(y) / (2 + sp.sin(y)), (), (sp.cos,)),
-    "logarithms": ((sp.log(yp) - Log1p(-yp)) * a, (Log1p,), (LogAbs,)),
+    "logarithms": ((sp.log(yp) - Log1p(-yp)) * a, (Log1p, LogAbs), (sp.log,)),
+    "logarithms of either sign": ((LogAbs(y) - sp.log(a)) * b, (sp.log,), (LogAbs,)),
+    "Bessel functions": (a * sp.exp(LogBesselI(1, b) - LogBesselI(0, b)), (sp.exp, LogBesselI), (BesselIRatio,)),
     "inverses": (1 / yp + 1 / (1 - yp), (sp.Add,), ()),
     "powers": (yp**2 / (xp**2 * a), (), (Square,)),
 }
@@ -58,3 +71,8 @@ def test_difference_of_overflowing_squares_keeps_its_sign():
 
 def test_sums_of_logs_outside_are_left_alone():
     assert shorten(LSE(y, x)) == LSE(y, x)
+
+
+def test_powers_of_the_noisy_value_become_exponentials_of_a_shared_logarithm():
+    expr = a * sp.log(yp / xp) - (yp / xp) ** a - s**b
+    assert powers_by_logs(expr, yp) == a * sp.log(yp / xp) - Exp(a * sp.log(yp / xp)) - s**b

@@ -84,6 +84,7 @@ CASES = [
     (N.LogBetaIncShape, (2,), grid([0.3, 20], [1.5, 20], [0.01, 0.6]), 0, 1e-12, 3e-5),
     (N.Log1pSquare, (), grid(LINE), 0, 1e-15, 4e-7),
     (N.Hump, (), grid(LINE), 0, 1e-15, 4e-7),
+    (N.SoftSign, (), grid(LINE), 0, 1e-15, 4e-7),
     (N.Square, (), grid(LINE), 0, 1e-15, 4e-7),
     (N.Hypot, (), grid(HALF, [-1e12, -0.3, 1e-9, 2.5, 1e15]), 0, 1e-15, 4e-7),
     (N.LogHyp1F1, (), KUMMER, 0, 1e-12, 2e-4),

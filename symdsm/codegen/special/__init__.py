@@ -51,6 +51,7 @@ from .elementary import (
     signed_lse,
     signed_weight,
     sinc,
+    soft_sign,
     softmax,
     softplus,
 )
@@ -156,6 +157,7 @@ __all__ = [
     "sec",
     "sech",
     "sigmoid",
+    "soft_sign",
     "signed_lse",
     "signed_weight",
     "sinc",

@@ -92,6 +92,13 @@ def hump(u):
     return jnp.where(far, 1.0, u) / jnp.where(far, u, 1.0 + u * u)
 
 
+@differentiable(lambda out, u: (1.0 / jnp.hypot(1.0, u)) ** 3)
+def soft_sign(u):
+    """u/sqrt(1 + u**2), also where the square overflows."""
+    u = jnp.clip(u, -1e9, 1e9)
+    return u / jnp.sqrt(1.0 + u * u)
+
+
 def lse(*args):
     """log(exp a + exp b + ..); minus infinity, with gradient zero, when all arguments are."""
     top = _finite_maximum(args)
