@@ -20,6 +20,7 @@ import argparse
 import statistics
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +29,8 @@ import sympy as sp
 
 from benchmarks.codegen_cases import CASES
 from benchmarks.handwritten import SCORES
+from symdsm.codegen.build import module_source
+from symdsm.codegen.program import load_source
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 RIVALS = ("hand", "grad", "numpyro", "sympy")
@@ -57,14 +60,20 @@ class Row:
         return f"{self.kernel:30}{self.size:>9}{micro:11.1f}{cells}{self.compile_ratio:9.2f}"
 
 
+def by_keywords(score):
+    """The score as a function of (y, x, params)."""
+    return lambda y, x, params: score(y, x, **params)
+
+
+def by_autodiff(log_prob):
+    """The score as jax.grad of a log density, a function of (y, x, params)."""
+    return lambda y, x, params: jax.grad(lambda y: jnp.sum(log_prob(y, x, **params)))(y)
+
+
 def contestants(case, kernel, program):
     """name -> function of (y, x, params)."""
-
-    def by_autodiff(log_prob):
-        return lambda y, x, params: jax.grad(lambda y: jnp.sum(log_prob(y, x, **params)))(y)
-
     found = {
-        "ours": lambda y, x, params: program.score(y, x, **params),
+        "ours": by_keywords(program.score),
         "hand": lambda y, x, params: SCORES[case.name](y, x, **params),
         "grad": by_autodiff(program.log_prob),
     }
@@ -177,30 +186,38 @@ def rows_of(case, sizes, rounds):
 
 
 def operations(function, args):
-    """(arithmetic, transcendental) operations of the optimised program, as XLA's cost analysis counts them."""
+    """(arithmetic, transcendental) operations for each entry, by XLA's cost analysis of the optimised program."""
     cost = jax.jit(function).lower(*args).compile().cost_analysis()
-    return cost.get("flops", 0.0), cost.get("transcendentals", 0.0)
+    return cost.get("flops", 0.0) / args[0].size, cost.get("transcendentals", 0.0) / args[0].size
+
+
+def operation_ratios(case, size):
+    """The operations of our score and of autodiff's, and the ratios, None where one of the two is nearly none.
+
+    Only shapes go in, so that nothing is drawn or run.
+    """
+    module = load_source(module_source(case.kernel()._declaration, "0" * 64), case.name)
+    args = jax.eval_shape(partial(arguments, case, module, size, jnp.float32))
+    ours, grad = (operations(f, args) for f in (by_keywords(module.score), by_autodiff(module.log_prob)))
+    return ours, grad, [a / b if min(a, b) > 0.01 else None for a, b in zip(ours, grad, strict=True)]
 
 
 def count_operations(cases, size):
-    """A row for each kernel: operations for each entry, ours and autodiff's, and the ratios of those that are there."""
+    """A row for each kernel, and the geometric mean and the largest ratio of each kind of operation."""
     print(f"{'':30}{'ours':>18}{'grad':>18}{'arithmetic':>12}{'transcendental':>16}")
-    ratios = []
+    found = {"arithmetic": {}, "transcendental": {}}
     for case in cases:
-        kernel = case.kernel()
-        program = kernel.compile()
-        args, functions = arguments(case, program, size, jnp.float32), contestants(case, kernel, program)
-        entries = np.size(functions["ours"](*args))
-        ours, grad = (operations(functions[name], args) for name in ("ours", "grad"))
-        shown = "".join(f"{flops / entries:10.1f}{other / entries:8.2f}" for flops, other in (ours, grad))
-        row = [a / b if b else None for a, b in zip(ours, grad, strict=True)]
-        print(f"{case.name:30}{shown}" + "".join(f"{'-' if r is None else f'{r:.2f}':>14}" for r in row), flush=True)
-        ratios.append(row)
-    for name, column in zip(("arithmetic", "transcendental"), zip(*ratios, strict=True), strict=True):
-        found = [r for r in column if r]
-        above = sum(r > 1 for r in found)
-        mean = geometric_mean(found) if found else float("nan")
-        print(f"{name}: geometric mean {mean:.2f}, above 1 in {above} of {len(found)} with both counts positive")
+        ours, grad, ratios = operation_ratios(case, size)
+        shown = "".join(f"{flops:10.1f}{other:8.2f}" for flops, other in (ours, grad))
+        row = "".join(f"{'-' if r is None else f'{r:.2f}':>14}" for r in ratios)
+        print(f"{case.name:30}{shown}{row}", flush=True)
+        for kind, ratio in zip(found.values(), ratios, strict=True):
+            kind |= {case.name: ratio} if ratio is not None else {}
+    for name, kind in found.items():
+        if kind:
+            worst = max(kind, key=kind.get)
+            mean = geometric_mean(list(kind.values()))
+            print(f"{name}: geometric mean {mean:.2f} of {len(kind)}, worst {kind[worst]:.2f} ({worst})")
 
 
 def geometric_mean(values):
