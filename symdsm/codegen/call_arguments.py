@@ -53,10 +53,9 @@ def _broken_limit(limit: Limit, given: dict, broken: np.ndarray) -> ParameterErr
 
 
 def _entry(value, place: tuple, shape: tuple):
-    """The entry at a place of the broadcast array; the vector there, for several coordinates."""
+    """The entry at a place of the broadcast array; the vector or the matrix there, for several coordinates."""
     value = np.asarray(value)
-    coordinates = value.shape[value.ndim :] if value.ndim <= len(shape) else value.shape[-1:]
-    return np.broadcast_to(value, shape + coordinates)[place]
+    return _short(np.broadcast_to(value, shape + value.shape[len(shape) :])[place].tolist())
 
 
 # rule: (the number that decides, does it break the rule, in words)

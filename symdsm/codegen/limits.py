@@ -1,9 +1,16 @@
-"""The conditions of symbolic/conditions.py as functions that judge a Program's concrete arguments."""
+"""The conditions of symbolic/conditions.py as functions that judge a Program's concrete arguments.
+
+So are the matrices of a coupled kernel that must be positive definite: those whose determinant or inverse it holds. A
+Cholesky factor tells. Traced matrices are not judged: what needs the factor is NaN there, but the score of a given
+precision matrix, which needs none, would take n times as long with one.
+"""
 
 import hashlib
 
+import jax.numpy as jnp
 import sympy as sp
 
+from symdsm.codegen.arrays_function import name_of
 from symdsm.codegen.call_arguments import Limit
 from symdsm.codegen.docstring import in_words
 from symdsm.codegen.guards import complement
@@ -11,6 +18,7 @@ from symdsm.codegen.printer import JaxPrinter
 from symdsm.codegen.program import load_source
 from symdsm.codegen.source import module_text
 from symdsm.symbolic.conditions import conditions
+from symdsm.symbolic.coupled import CoupledDeclaration
 from symdsm.symbolic.product import ProductDeclaration
 from symdsm.symbolic.vector import VectorDeclaration
 
@@ -25,7 +33,16 @@ def limits(declaration) -> list[Limit]:
 
 
 def _of_block(declaration, block: str | None) -> list[Limit]:
-    return [_limit(c, declaration, block) for c in conditions(declaration)]
+    found = [_limit(c, declaration, block) for c in conditions(declaration)]
+    matrices = declaration.density.positive_definite if isinstance(declaration, CoupledDeclaration) else ()
+    return [*found, *(Limit(f"{m} positive definite", (name_of(m),), _indefinite) for m in matrices)]
+
+
+def _indefinite(matrix):
+    """Of each matrix, has it no Cholesky factor? One that holds a NaN is not judged."""
+    matrix = jnp.asarray(matrix, float)
+    missing, unknown = (jnp.isnan(m).any((-2, -1)) for m in (jnp.linalg.cholesky(matrix), matrix))
+    return missing & ~unknown
 
 
 def _limit(condition: sp.Basic, declaration, block: str | None) -> Limit:

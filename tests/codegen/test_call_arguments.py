@@ -106,3 +106,21 @@ def test_whole_parameters_and_numpy_are_welcome(x64):
 
 def test_empty_arrays_pass():
     assert program("speckle").score(jnp.zeros(0), jnp.zeros(0), L=4.0).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "family, name", [("multivariate_normal_precision", "P"), ("multivariate_normal_covariance", "C")]
+)
+def test_an_indefinite_matrix_is_refused_and_gives_nan_when_traced(family, name):
+    program = getattr(sd.families, family)().compile()
+    matrix, y, x = jnp.array([[1.0, 2.0], [2.0, 1.0]]), jnp.array([0.3, -0.2]), jnp.zeros(2)
+    for method in ("log_prob", "score"):
+        with pytest.raises(
+            ParameterError, match=rf"(?s){name}=\[\[1.0, 2.0\], \[2.0, 1.0\]\].*{name} positive definite"
+        ):
+            getattr(program, method)(y, x, sigma=0.7, **{name: matrix})
+        with pytest.raises(ParameterError, match="positive definite"):
+            batch = jnp.stack([jnp.eye(2), matrix])
+            getattr(program, method)(y, x, sigma=0.7, **{name: batch})
+    traced = jax.jit(lambda m: program.log_prob(y, x, sigma=0.7, **{name: m}))
+    assert jnp.isnan(traced(matrix)) and jnp.isfinite(traced(jnp.eye(2)))
