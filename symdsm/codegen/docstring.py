@@ -90,7 +90,13 @@ def _cut(line: str) -> int | None:
 
 def formula(left: Pair, expr: sp.Basic) -> Formula:
     """left = expr, in plain text and LaTeX."""
-    return left, (str(expr), sp.latex(expr))
+    return left, (str(_with_plain_indices(expr)), sp.latex(expr))
+
+
+def _with_plain_indices(expr: sp.Basic) -> sp.Basic:
+    """k for SymPy's _k, a bound index, where no symbol has that name."""
+    taken = {s.name for s in expr.atoms(sp.Symbol) if not isinstance(s, sp.Dummy)}
+    return expr.xreplace({d: sp.Symbol(d.name) for d in expr.atoms(sp.Dummy) if d.name not in taken})
 
 
 def density_of(y, x) -> Pair:

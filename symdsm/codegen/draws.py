@@ -61,7 +61,8 @@ def density_draw_lines(declaration, doprint, params) -> tuple[list[str], str]:
         f"shape = jnp.broadcast_shapes({', '.join(f'jnp.shape({n})' for n in names)})",
         f"dtype = jnp.result_type({', '.join([*names, '0.0'])})",
     ]
-    return [*lines, *_recipe_lines(draw, doprint, "y"), *turned("y", doprint)], "y"
+    *lines, last = [*lines, *_recipe_lines(draw, doprint, "y"), *turned("y", doprint)]
+    return lines, last.removeprefix("y = ")
 
 
 def _on_circle(log_density, variable, support, declaration, centre):

@@ -10,6 +10,7 @@ import sympy as sp
 from symdsm.codegen.guards import complement
 from symdsm.codegen.naming import compact, statements
 from symdsm.codegen.quantile import density_lines, function_lines, places_text, window
+from symdsm.codegen.shorten import shorten
 from symdsm.codegen.stabilise import stabilise
 from symdsm.errors import CodegenError
 from symdsm.symbolic.derive import derivative, noise_targets
@@ -58,7 +59,7 @@ def _closed_form(expr, condition, doprint, names):
     ]
     if condition == sp.false:
         return lines, "jnp.full(shape, jnp.inf, dtype)", [sp.S.Zero]
-    value, shown = doprint(stabilise(expr)), [expr]
+    value, shown = doprint(shorten(stabilise(expr))), [expr]
     if condition != sp.true:
         shown.append(sp.Add(*condition.free_symbols))
         value = f"jnp.where({doprint(complement(condition))}, jnp.inf, {value})"

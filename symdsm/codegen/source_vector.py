@@ -72,7 +72,7 @@ def log_prob($yx_in) -> jax.Array:
     factor, residual = _whitened(y, x, $given)
     u = solve_triangular(factor, residual[..., None], lower=True)[..., 0]
     log_det = jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
-    return -0.5 * (u * u).sum(-1) - log_det - $n * jnp.log(2 * jnp.pi) / 2
+    return -0.5 * (u * u).sum(-1) - log_det - $log_constant
 
 
 def score($yx_in) -> jax.Array:
@@ -98,10 +98,10 @@ def sample($key_in) -> jax.Array:
 
 def target($key_in) -> tuple[jax.Array, jax.Array]:
     """A noisy value m + L e and its score -L^-T e, computed from the noise e itself."""
-    factor, centre = _whitened(0.0, x, $given)
-    noise = jax.random.normal(key, centre.shape, centre.dtype)
+    factor, minus_mean = _whitened(0.0, x, $given)
+    noise = jax.random.normal(key, minus_mean.shape, minus_mean.dtype)
     pull = solve_triangular(factor, noise[..., None], lower=True, trans=1)[..., 0]
-    return jnp.einsum("...ij,...j->...i", factor, noise) - centre, -pull
+    return jnp.einsum("...ij,...j->...i", factor, noise) - minus_mean, -pull
 
 
 def dual_target($key_in) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -130,7 +130,7 @@ def level_fisher($x_in) -> jax.Array:
 def vector_source(declaration: VectorDeclaration, digest: str) -> str:
     """log_prob, score, level_score, sample, target, dual_target, fisher, level_fisher for y of shape (.., n)."""
     t, level = declaration.transition, declaration.level
-    names = [p.name for p in declaration.params]
+    names, n = [p.name for p in declaration.params], len(declaration.noisy_symbols)
     one = len(t.clean) == 1
     printer = JaxPrinter({c: "x" if one else f"x[..., {k}]" for k, c in enumerate(t.clean)})
     typed = ", ".join(f"{p}: jax.Array | float" for p in names)
@@ -145,7 +145,8 @@ def vector_source(declaration: VectorDeclaration, digest: str) -> str:
 
     body = _MODULE.substitute(
         docstring=_docstring(declaration, digest),
-        n=len(declaration.noisy_symbols),
+        n=n,
+        log_constant=printer.doprint(sp.Rational(n, 2) * sp.log(2 * sp.pi)),
         level=level.name,
         x_in=f"x: jax.Array, /, *, {typed}",
         yx_in=f"y: jax.Array, x: jax.Array, /, *, {typed}",

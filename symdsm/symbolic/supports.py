@@ -28,9 +28,17 @@ def inside_set(support: sp.Set, symbol: sp.Symbol) -> sp.Basic:
 
 
 def tidy(condition: sp.Basic) -> sp.Basic:
-    """Drop positive factors and logarithms from comparisons with zero: y/x > 0 becomes y > 0 when x > 0."""
-    if isinstance(condition, (sp.And, sp.Or)):
-        return condition.func(*[tidy(c) for c in condition.args])
+    """Drop positive factors and logarithms from comparisons with zero: y/x > 0 becomes y > 0 when x > 0.
+
+    Beside y > 0 what follows from it goes, such as y**-2 > 0.
+    """
+    if isinstance(condition, sp.Or):
+        return sp.Or(*map(tidy, condition.args))
+    if isinstance(condition, sp.And):
+        parts = [tidy(c) for c in condition.args]
+        signs = [p for p in parts if isinstance(p, sp.Gt) and p.lhs.is_Symbol and p.rhs == 0]
+        positive = {p.lhs: sp.Dummy(positive=True) for p in signs}
+        return sp.And(*(p for p in parts if p in signs or p.xreplace(positive) is not sp.true))
     if isinstance(condition, (sp.Gt, sp.Ge, sp.Lt, sp.Le)):
         return _tidy_relation(condition)
     return condition

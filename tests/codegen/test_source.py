@@ -10,9 +10,11 @@ import scipy.stats as scs
 import sympy as sp
 import sympy.stats as st
 
+from symdsm.codegen.docstring import formula
 from symdsm.codegen.program import load_source
 from symdsm.codegen.source import scalar_source
 from symdsm.symbolic.constructors import from_density, from_random, mixture
+from symdsm.symbolic.families import von_mises
 
 x, y = sp.symbols("x y", real=True)
 xp, L, s, w = sp.symbols("x L s w", positive=True)
@@ -79,3 +81,16 @@ def test_shapes_broadcast(kernel):
         assert jax.eval_shape(lambda y, x, f=f: f(y, x, **params), noisy, clean).shape == (3, 4)
     drawn = jax.eval_shape(lambda key, x: module.target(key, x, **params), jax.random.key(0), clean)
     assert [part.shape for part in drawn] == [(3, 1), (3, 1)]
+
+
+def test_bound_indices_are_written_without_underscores():
+    k = sp.Dummy("k", integer=True)
+    _, (text, _) = formula(("a", "a"), sp.Sum(1 / k**2, (k, 1, sp.oo)))
+    assert text == "Sum(k**(-2), (k, 1, oo))"
+
+
+def test_targets_and_informations_are_shortened():
+    source = scalar_source(von_mises(), "0")
+    assert source.count("-kappa * jnp.sin(e)") == 2 and "kappa * (jsp.i1e(kappa) / jsp.i0e(kappa))" in source
+    speckle = scalar_source(KERNELS["speckle"][0], "0")
+    assert "-L * (e + 1 - L) / (e * x)" in speckle

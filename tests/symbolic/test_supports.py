@@ -32,6 +32,11 @@ def test_tidy(condition, expected):
     assert sp.count_ops(found) <= sp.count_ops(condition)
 
 
+def test_what_follows_from_a_sign_goes():
+    assert tidy(sp.And(y / a > 0, 1 / y**2 > 0)) == (y > 0)
+    assert tidy(sp.And(y > 0, y**2 > 1)) == sp.And(y > 0, y**2 > 1)
+
+
 @pytest.mark.parametrize("support", [HALF, UNIT, LINE, Interval(-1, 2), Interval.open(x, oo), sp.Union(UNIT, HALF)])
 def test_inside_agrees_with_the_set(support):
     at = support.xreplace({x: S.Half})
