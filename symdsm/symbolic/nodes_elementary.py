@@ -7,9 +7,9 @@
     Log1p(u) = log(1 + u)               Expm1(u) = exp(u) - 1
     Exp(u) = exp u, also of a logarithm
 
-Their derivatives are textbook rules. SymPy turns exp(a log u) into u**a, which takes two to three times as long on a
-CPU; Exp stays. SymPy has no log1p and no expm1, and it rewrites sqrt(u**2) and log(u**2) in
-ways that are complex left of zero; LogAbs is real on both sides, and its derivative is 1/u on both.
+Their derivatives are textbook rules. SymPy has no log1p and no expm1, it turns exp(a log u) into u**a, which is slower
+and shares no logarithm, and it rewrites sqrt(u**2) and log(u**2) in ways that are complex left of zero; LogAbs is real
+on both sides, and its derivative is 1/u on both.
 """
 
 import mpmath
