@@ -80,10 +80,13 @@ def check_support(support: Any, noisy: Any) -> None:
             expected="an array on a manifold",
             fix='write it as y = sp.IndexedBase("y"), y[i], and pass noisy=y',
         )
-    if support is not None and (not isinstance(support, sp.Set) or support is sp.S.EmptySet):
+    countable = (sp.FiniteSet, sp.Range, sp.ImageSet, *map(type, (sp.S.Integers, sp.S.Naturals, sp.S.Naturals0)))
+    if support is not None and (
+        not isinstance(support, sp.Set) or support is sp.S.EmptySet or isinstance(support, countable)
+    ):
         raise DeclarationError(
             given=f"support={support!r}",
-            expected="a SymPy set that is not empty",
+            expected="a SymPy set with a length: not empty, and no list of points",
             fix="pass sp.Interval(0, 1), sp.Interval.open(0, sp.oo) or sp.S.Reals, say",
         )
 
@@ -166,6 +169,7 @@ _INSTEAD = {
 
 def check_scalar(kernels: Mapping[str, Any], what: str) -> None:
     """Kernels of one noisy value, at least one. Raises DeclarationError."""
+    _check_mapping(kernels, what, "{'speed': k1, 'angle': k2}")
     for name, kernel in kernels.items():
         if isinstance(getattr(kernel, "_declaration", None), Declaration):
             continue
@@ -183,8 +187,16 @@ def check_scalar(kernels: Mapping[str, Any], what: str) -> None:
         raise DeclarationError(given=f"{what} of nothing", expected="at least one kernel", fix="pass some kernels")
 
 
+def _check_mapping(value: Any, what: str, example: str) -> None:
+    if not isinstance(value, Mapping):
+        raise DeclarationError(
+            given=f"{what} of a {type(value).__name__}", expected="a dict", fix=f"write it as {example}"
+        )
+
+
 def check_parts(parts: Mapping) -> Any:
     """Kernels of one noisy value, and laws of sympy.stats beside them; the first kernel. Raises DeclarationError."""
+    _check_mapping(parts, "a mixture", "{k1: w, k2: 1 - w}, each kernel with its weight")
     kernels = {str(k): part for k, part in enumerate(parts) if not isinstance(part, sp.Expr)}
     if parts and not kernels:
         raise DeclarationError(

@@ -87,7 +87,8 @@ def _check_powers(expr, random, clean) -> None:
 
 
 def _without_random(expr: sp.Expr, random: RandomSymbol) -> sp.Basic:
-    return sp.Tuple(expr.xreplace({random: sp.S.One}), *random.pspace.distribution.args)
+    kept = sorted(expr.free_symbols - random.free_symbols, key=lambda s: s.name)
+    return sp.Tuple(*kept, *random.pspace.distribution.args)
 
 
 def noise_law(distribution) -> Law:
@@ -118,6 +119,12 @@ def push_forward(noise: Noise, noisy, clean, level, period, source) -> Declarati
         terms.append(noise.log_density.xreplace({e: branch.inverse}) + branch.log_slope(noisy))
         insides.append(tidy(sp.And(branch.condition, inside_of(noise.support, branch.inverse))))
     log_density, inside = join_branches(terms, insides)
+    if inside is sp.false or inside.has(sp.I) or log_density.has(sp.I):
+        raise DeclarationError(
+            given=f"the noisy value {g}, which is real for no noise {e} in {noise.support}",
+            expected="a real noisy value",
+            fix="check the signs under roots and logarithms",
+        )
     support = image(g, e, noise.support, noisy, inside, len(branches) == 1)
     declaration = Declaration(
         noisy=noisy,

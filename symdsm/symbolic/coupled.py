@@ -21,7 +21,7 @@ from symdsm.symbolic import indexed
 from symdsm.symbolic.array_declaration import ArrayDeclaration, own_level
 from symdsm.symbolic.coupled_improper import why_infinite
 from symdsm.symbolic.coupled_manifold import from_manifold
-from symdsm.symbolic.coupled_mass import has_mass_one
+from symdsm.symbolic.coupled_mass import at_random_places, has_mass_one
 from symdsm.symbolic.derive import level_score, require_level_score, score
 from symdsm.symbolic.indexed_gaussian import fisher_trace, log_normaliser_derivative, met
 from symdsm.symbolic.information import Information, derived_information
@@ -72,12 +72,24 @@ def from_coupled(f, noisy, clean, support, level, log: bool) -> ArrayDeclaration
             expected="the range of each entry, sp.Interval(0, oo) say, or sd.Simplex() or sd.Sphere()",
             fix="change coordinates so that each entry is unbounded (a logarithm), and leave support out",
         )
+    if not log:
+        _refuse_negative(indexed.declare(f, noisy, clean, positive=entries.inf.is_nonnegative))
     density = indexed.declare(log_density, noisy, clean, positive=entries.inf.is_nonnegative)
     if not (entries.inf.is_finite and entries.sup.is_finite):
         _refuse_infinite(density, entries)
     own = own_level(density, level)
     settled = entries == sp.S.Reals and (own is None or log_normaliser_derivative(density, own) == 0)
     return CoupledDeclaration(density, own, source, True if settled and has_mass_one(density) else None, entries)
+
+
+def _refuse_negative(f: indexed.IndexedDensity) -> None:
+    """Refuse a density that is negative somewhere whatever the parameters are, as far as random ones tell."""
+    if all(min(at_random_places(f, seed)) < 0 for seed in range(4)):
+        raise DeclarationError(
+            given=f"a density that is negative at random places: {f.restore(f.expr)}",
+            expected="a density that is nowhere negative",
+            fix="pass log=True if this is a log density",
+        )
 
 
 def _refuse_infinite(density, entries) -> None:

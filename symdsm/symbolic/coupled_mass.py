@@ -20,7 +20,7 @@ from symdsm.symbolic.indexed_gaussian import gaussian_integral, is_quadratic
 from symdsm.symbolic.indexed_normaliser import elliptical, radial_mass
 from symdsm.symbolic.indexed_numbers import example, number
 
-__all__ = ["has_mass_one"]
+__all__ = ["at_random_places", "has_mass_one"]
 
 _EXACT, _BY_QUADRATURE = 1e-9, 1e-6
 _STEP, _NODES = 0.11, 32
@@ -47,6 +47,19 @@ def _at(d, scalars, arrays):
     shape = tuple(int(number(length, scalars, arrays)) for length in d.shapes[d.noisy])
     label = str(d.noisy.label)
     return shape, lambda y: number(d.expr, scalars, arrays | {label: np.reshape(y, shape)})
+
+
+def at_random_places(d, seed) -> list:
+    """The values of the expression for eight events of size two, at random parameters; 0 where one has none."""
+    scalars, arrays = example(d, seed, size=2)
+    found = []
+    for k in range(8):
+        events = example(d, 100 * seed + k, size=2)[1]
+        try:
+            found.append(mpmath.re(number(d.expr, scalars, arrays | {str(d.noisy.label): events[str(d.noisy.label)]})))
+        except _TROUBLE:
+            found.append(mpmath.mpf(0))
+    return found
 
 
 def _gaussian(d, seed):

@@ -45,6 +45,7 @@ FUNCTIONS = {
 }  # fmt: skip
 _ARITY = dict.fromkeys(("beta", "lowergamma", "uppergamma", "besseli", "besselj", "besselk"), 2)
 CONSTANTS = {"pi": sp.pi}
+_NO_NUMBERS = ("oo", "zoo", "nan", "inf")
 _WORDS = ("real", "positive", "negative", "nonnegative", "nonpositive", "nonzero", "integer")
 _SIGNS = {">": "positive", ">=": "nonnegative", "<": "negative", "<=": "nonpositive", "!=": "nonzero"}
 
@@ -218,6 +219,8 @@ class _Parser:
             return admissible_number(left - right)
         if operator == "*":
             return admissible_number(left * right)
+        if operator == "/" and right == 0:
+            raise refuse(f"a division of {left} by zero", "a finite formula")
         if operator == "/":
             return admissible_number(left / right)
         admissible_power(left, right)
@@ -228,6 +231,10 @@ class _Parser:
             return self.call(token)
         if token.text in CONSTANTS and token.text not in self.table:
             return CONSTANTS[token.text]
+        if token.text in _NO_NUMBERS and token.text not in self.table:
+            raise refuse(
+                f"{token.text} at position {token.at}", "finite numbers and names", "write a number, or rename it"
+            )
         if token.text in DISTRIBUTIONS or token.text in DISCRETE_STAND_INS:
             raise refuse(f"{token.text} without arguments", f"{token.text}(...)", "write its parameters")
         if token.text not in self.table:
@@ -248,10 +255,11 @@ class _Parser:
         if name in DISTRIBUTIONS and not self.allow_noise:
             raise refuse(f"the distribution {name}", "a formula without noise", "parse it as a kernel")
         if name not in FUNCTIONS and name not in DISTRIBUTIONS:
+            spelt = next((n for n in (*DISTRIBUTIONS, *FUNCTIONS) if n.casefold() == name.casefold()), None)
             raise refuse(
                 f"a call of {name} at position {token.at}",
                 "a distribution of sympy.stats, or one of the functions " + ", ".join(FUNCTIONS),
-                "write products with *, and declare other functions in Python",
+                f"write {spelt}(..)" if spelt else "write products with *, and declare other functions in Python",
             )
         entered, self.inside_noise = self.inside_noise, self.inside_noise or name in DISTRIBUTIONS
         if entered and name in DISTRIBUTIONS:

@@ -13,6 +13,7 @@ __all__ = ["MAX_BITS", "MAX_EXPONENT", "admissible_argument", "admissible_number
 
 MAX_BITS = 4096
 MAX_EXPONENT = 1000
+MAX_TOWER = 4
 _GROWING = {
     "gamma", "loggamma", "digamma", "trigamma", "polygamma", "beta", "lowergamma", "uppergamma", "factorial",
     "binomial", "zeta", "harmonic", "besseli", "besselj", "besselk", "bessely", "RisingFactorial",
@@ -50,7 +51,13 @@ def admissible_power(base: sp.Basic, exponent: sp.Basic) -> None:
 
 
 def admissible_argument(name: str, *args: sp.Basic) -> None:
-    """Refuse a number that makes a growing function (gamma, Bessel, ...) evaluate for ever."""
+    """Refuse a number at which a growing function (gamma, Bessel, ...) never ends, and towers of exponentials."""
+    if name in ("exp", "sinh", "cosh", "expm1") and max(map(_tower, args), default=0) >= MAX_TOWER:
+        raise DeclarationError(
+            given=f"{MAX_TOWER + 1} exponentials in each other",
+            expected=f"at most {MAX_TOWER}: the number has no floating-point form",
+            fix="write the inner one as a parameter, or take logarithms",
+        )
     most = MAX_EXPONENT if name in _GROWING else 10**18
     for arg in args:
         if isinstance(arg, sp.Number) and arg.is_finite and abs(arg) > most:
@@ -59,3 +66,9 @@ def admissible_argument(name: str, *args: sp.Basic) -> None:
                 expected=f"at most {most}",
                 fix="write the number as a parameter and pass its value at run time",
             )
+
+
+def _tower(e: sp.Basic) -> int:
+    """How many exponentials stand in each other's exponents."""
+    inner = max(map(_tower, e.args), default=0)
+    return inner + isinstance(e, (sp.exp, sp.sinh, sp.cosh)) + (e.is_Pow and bool(e.exp.free_symbols))

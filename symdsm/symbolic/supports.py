@@ -6,6 +6,8 @@ from symdsm.symbolic.budget import OutOfTime, bounded
 
 __all__ = ["image", "in_brackets", "inside_of", "inside_set", "interior_point", "tidy"]
 
+_SECONDS = 3.0
+
 
 def inside_of(support: sp.Set, value: sp.Expr) -> sp.Basic:
     """`value` lies in the support of the noise, as a Boolean."""
@@ -100,6 +102,14 @@ def in_brackets(support: sp.Set) -> str:
 
 def image(g, variable, support, symbol, inside, monotone) -> sp.Set:
     """The image of the noise's support under g, as an Interval when g is monotone; else by its condition."""
+    try:
+        found = bounded(_SECONDS, _image, g, variable, support, symbol, inside, monotone)
+    except OutOfTime:  # e to the e to the e .., compared with another number
+        found = None
+    return sp.ConditionSet(symbol, inside, sp.S.Reals) if found is None else found
+
+
+def _image(g, variable, support, symbol, inside, monotone) -> sp.Set | None:
     if inside is sp.true:
         return sp.S.Reals
     if monotone and isinstance(support, sp.Interval):
@@ -110,7 +120,7 @@ def image(g, variable, support, symbol, inside, monotone) -> sp.Set:
             return sp.Interval(low, high, True, True)
     if inside.free_symbols == {symbol}:
         return inside.as_set()
-    return sp.ConditionSet(symbol, inside, sp.S.Reals)
+    return None
 
 
 def _end(g, variable, end, side):

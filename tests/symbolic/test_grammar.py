@@ -8,6 +8,7 @@ import sympy.stats as st
 from sympy.stats import crv_types, drv_types, frv_types
 from sympy.stats.rv import random_symbols
 
+import symdsm as sd
 from symdsm.errors import DeclarationError
 from symdsm.symbolic.grammar import DISTRIBUTIONS, parse_expression, parse_kernel
 from symdsm.symbolic.stand_ins import DISCRETE_STAND_INS
@@ -64,6 +65,8 @@ def test_kernels():
     assert clean == positive and level is None
     (noise,) = random_symbols(expr)
     assert noise.pspace.distribution.args == (L, 1 / L) and expr == positive * noise
+    kernel = sd.Kernel.from_random(*parse_kernel("x*log(Gamma(2, 1))"))  # x occurs, though log(1) = 0
+    assert kernel.clean == x
     expr, clean, _ = parse_kernel("noise*theta + StudentT(nu)", clean="theta")
     assert clean == sp.Symbol("theta", real=True) and random_symbols(expr)[0].name != "noise"
 
@@ -97,6 +100,10 @@ def test_families_take_sympys_argument_order(name):
         ("Normal", "without arguments"),
         ("Normal(x, y)", "called y"),
         ("x + foo(s)", "a call of foo"),
+        ("normal(x, s)", r"write Normal\(..\)"),
+        ("oo + Normal(x, s)", "finite numbers"),
+        ("Normal(x, 1/0)", "division of 1 by zero"),
+        ("exp(exp(exp(exp(exp(Normal(x, s))))))", "5 exponentials in each other"),
         ("Normal(x, s) where q > 0", "about q"),
         ("Normal(x, s) where s > 1", "goes wrong at 's'"),
         ("Normal(x, s) where s > 0, s < 0", "contradict"),
