@@ -339,8 +339,6 @@ BAD = {
     ),
     "weights": (lambda: sd.Kernel.mixture({gaussian: a, sd.families.laplace(): a}), "weights that add to 2*a"),
     "a negative weight": (lambda: sd.Kernel.mixture({gaussian: 2, sd.families.laplace(): -1}), "the weight -1"),
-    "a mixture of a list": (lambda: sd.Kernel.mixture([gaussian]), "{k1: w, k2: 1 - w}"),
-    "a product of a list": (lambda: sd.Kernel.product([gaussian]), "a product of a list"),
     "a support of points": (lambda: density(bell, noisy=y, clean=x, support=sp.S.Integers), "no list of points"),
     "a root of what is negative": (lambda: random(x * sp.sqrt(-st.Exponential("e", 1)), clean=x), "real for no noise"),
     "a negative coupled density": (lambda: density(sp.Sum(Y[i] - X[i], (i, 0, n - 1)), Y, X), "negative at random"),
