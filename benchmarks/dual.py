@@ -2,7 +2,7 @@ r"""What dual score matching knows that plain denoising score matching does not:
 
     weights     0.8 N(-4, 0.3^2) + 0.2 N(4, 0.3^2): the log ratio of the modes at the smallest level, truth 1.386,
                 from an energy trained by each of the two objectives
-    mixtures    0.5, 0.3, 0.2 N(m_k, 0.3^2 I) in d = 2, 10, 50, |m_k| = 4: the drift of the normaliser,
+    mixtures    0.5, 0.3, 0.2 N(m_k, 0.3^2 I) in d = 2, 10, 50, |m_k| = 4, from MANY rows: the drift of the normaliser,
                 max over levels of |mean over y ~ q of log p_fit(y) - log q(y)|, anchored at the largest one, and
                 the largest error of a log ratio of two modes at the smallest level
     digits      held-out log likelihood in bits per dimension of 8 x 8 digits, dequantised and smoothed
@@ -22,7 +22,7 @@ from sklearn.model_selection import train_test_split
 import symdsm as sd
 from symdsm.families import gaussian
 
-SEEDS, ROWS, DRAWS = 3, 4000, 1000
+SEEDS, ROWS, MANY, DRAWS = 3, 4000, 50_000, 1000
 LIMITS = {2: (0.1, 0.15), 10: (0.3, 0.2), 50: (1.0, 0.3)}
 
 
@@ -84,7 +84,7 @@ def mixtures(seeds, steps):
     for d, (most_drift, most_error) in LIMITS.items():
         means = np.zeros((3, d))
         means[np.arange(3), np.arange(3) % d] = (4.0, 4.0, -4.0)
-        data = sampled(shares, means, 0.3, ROWS, 0)
+        data = sampled(shares, means, 0.3, MANY, 0)
         for seed in range(seeds):
             fit = trained(data, sd.geometric(0.1, 10.0), "dual", seed, steps, 128)
             error = np.abs(mode_ratios(fit, shares, means) - np.log([0.5 / 0.3, 0.5 / 0.2, 0.3 / 0.2])).max()

@@ -267,7 +267,7 @@ def _start(net, noise: Noise, data: Array, key: PRNGKeyArray, context: Array | N
     if not dual:
         return potential
     silent = eqx.tree_at(lambda p: p.net, potential, _Silent(net.event_shape))
-    return eqx.tree_at(lambda p: p.offset, potential, level_balanced(silent, data, key, draws=1024).offset)
+    return eqx.tree_at(lambda p: p.offset, potential, level_balanced(silent, data, key).offset)
 
 
 class _Silent(AbstractEnergy):

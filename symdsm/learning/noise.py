@@ -9,6 +9,7 @@ and weights that are inverse Fisher informations do not depend on the choice of 
 one event; batches are made with `jax.vmap`.
 """
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -26,7 +27,8 @@ class Noise(eqx.Module):
     """p(y | x; u) of one event. Without a level, `level_name` and `levels` are None and u is ignored.
 
     `coupled` kernels speak of the whole event at once, the others of each of its entries. With a `period` the entries
-    are angles of the line: draws may be in any turn, and densities and scores have the period.
+    are angles of the line: draws may be in any turn, and densities and scores have the period. `edgeless` tells that
+    y lives on the whole line, in every coordinate, or on circles.
     """
 
     params: dict[str, Any]
@@ -35,13 +37,15 @@ class Noise(eqx.Module):
     coupled: bool = eqx.field(static=True)
     program: ProgramLike = eqx.field(static=True)
     period: float | None = eqx.field(static=True, default=None)
+    edgeless: bool = eqx.field(static=True, default=False)
 
     @classmethod
     def of(cls, kernel: KernelLike, params: dict[str, Any], levels: Levels | None) -> "Noise":
         """The kernel, compiled."""
         name, period = None if kernel.level is None else kernel.level.name, getattr(kernel, "period", None)
         turn = None if period is None else float(period)
-        return cls(params, levels, name, kernel.event_ndim > 0, kernel.compile(), turn)
+        edgeless = _edgeless(getattr(kernel, "support", None))
+        return cls(params, levels, name, kernel.event_ndim > 0, kernel.compile(), turn, edgeless)
 
     def at(self, u: Array) -> dict[str, Any]:
         """All parameters of the program at coordinate u."""
@@ -78,3 +82,13 @@ class Noise(eqx.Module):
     def mean_score(self, x: Array, u: Array) -> Array:
         """E[d/dy log p(y | x) | x], of x's shape."""
         return self.program.mean_score(x, **self.at(u))
+
+
+def _edgeless(support) -> bool:
+    """A line, or a product of lines; not where the ends are no numbers, nor on a simplex or sphere."""
+    if hasattr(support, "sets"):
+        return all(map(_edgeless, support.sets))
+    try:
+        return math.isinf(support.inf) and math.isinf(support.sup)
+    except (AttributeError, NotImplementedError, TypeError):
+        return False
