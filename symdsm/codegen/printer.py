@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import sympy as sp
 
 from symdsm.codegen.lookup import TABLE
-from symdsm.codegen.products import in_order
+from symdsm.codegen.products import balanced, in_order
 from symdsm.errors import CodegenError
 from symdsm.symbolic.nearest import NEAREST
 from symdsm.symbolic.nodes import BesselIRatio, LogBesselI, LogBesselIe
@@ -131,11 +131,13 @@ class JaxPrinter:
             else:
                 above.append(factor)
         above, last = in_order(above, below)
+        before, above, below = balanced(above, below)
         text = " * ".join(self._at(f, _PRODUCT) for f in above) or "1"
-        if len(below) == 1:
-            text = f"{text} / {self._at(below[0], _UNARY)}"
-        elif below:
-            text = f"{text} / ({' * '.join(self._at(f, _PRODUCT) for f in below)})"
+        for factors in below:
+            product = " * ".join(self._at(f, _PRODUCT) for f in factors)
+            text = f"{text} / {self._at(factors[0], _UNARY) if len(factors) == 1 else f'({product})'}"
+        if before:
+            text = " * ".join([*(self._at(f, _PRODUCT) for f in before), f"({text})"])
         return " * ".join([text, *(self._at(f, _PRODUCT) for f in last)]), _PRODUCT
 
     def _print_Pow(self, expr):

@@ -151,14 +151,17 @@ def _sum(expr: sp.Expr) -> sp.Expr:
 
 
 def _paired(expr: sp.Expr) -> sp.Expr:
-    """c f - c as one function, for f an exponential or twice a logistic function."""
+    """c f - c as one function, for f an exponential or twice a logistic function.
+
+    Not for a power, exp(k log u): a rounding of u moves it by more than expm1 would save.
+    """
     constant = expr.as_coeff_Add()[0]
     for term in expr.args:
         for f in sp.Mul.make_args(term):
             c = term / f
             if isinstance(f, Sigmoid):
                 c, one = c / 2, sp.tanh(f.args[0] / 2)
-            elif isinstance(f, sp.exp):
+            elif isinstance(f, sp.exp) and not any(isinstance(g, sp.log) for g in sp.Mul.make_args(f.args[0])):
                 one = Expm1(f.args[0])
             else:
                 continue

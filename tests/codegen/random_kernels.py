@@ -178,6 +178,10 @@ class Subject:
         self.formulas = pointwise_formulas(declaration)
         self.stable = {name: numeric(formula, self.symbols) for name, formula in self.formulas.items()}
 
+    def longest(self, name: str) -> int:
+        """The most arguments in one product of the formula; a square is multiplied in one factor after the other."""
+        return max((_arguments_in(e) for e in sp.preorder_traversal(self.formulas[name])), default=0)
+
     def overflows(self, name: str, row: list, largest: float) -> bool:
         """Does an argument or a value of a function, or a term of a sum, in the formula exceed `largest`?"""
         for part in sp.preorder_traversal(self.formulas[name]):
@@ -187,6 +191,18 @@ class Subject:
                     if value is not None and abs(value) > largest:
                         return True
         return False
+
+
+def _arguments_in(e) -> int:
+    if e.is_Symbol:
+        return 1
+    if e.is_Mul:
+        return sum(map(_arguments_in, e.args))
+    if e.is_Add:
+        return max(map(_arguments_in, e.args))
+    if e.is_Pow and e.exp.is_number:
+        return abs(e.exp) * _arguments_in(e.base)
+    return 0
 
 
 @dataclass
@@ -218,16 +234,20 @@ class Trial:
         return float(np.finfo(self.precision).max) / MARGIN
 
     def unlawful(self) -> list:
-        """The bad points that overflow does not excuse.
+        """The bad points that nothing excuses.
 
-        A part of the formula that overflows does, but not in the narrow range, when the true value is so small that
-        the part times two arguments would still not be it.
+        Outside the narrow range, a product of five arguments or more does. So does a part of the formula that
+        overflows; but not in the narrow range, when the true value is so small that the part times two arguments would
+        still not be it.
         """
         reach = 10.0 ** NARROW[self.precision]
         found = []
         for name, row, value, truth in self.bad:
-            narrow = all(1 / reach <= abs(v) <= reach for v in row) and abs(truth) < self.largest / reach**2
-            if narrow or not self.subject.overflows(name, [mpmath.mpf(v) for v in row], self.largest):
+            narrow = all(1 / reach <= abs(v) <= reach for v in row)
+            if not narrow and self.subject.longest(name) > 4:
+                continue
+            small = narrow and abs(truth) < self.largest / reach**2
+            if small or not self.subject.overflows(name, [mpmath.mpf(v) for v in row], self.largest):
                 found.append((name, dict(zip(self.subject.names, row, strict=True)), value, truth))
         return found
 

@@ -22,6 +22,8 @@ CASES = {
     "fourth power": (y - x) ** 3 / s**2,
     "square before a small divisor": a * Square(y / s) / t,
     "square times a sum": (y - a) * (1 + Square((y - a) / s)) / s**2,
+    "three above one": a * s * t / y,
+    "one above three": y / (a * s * t),
     "exponential": a * Exp(y / s) / t,
     "bounded function": a / (s * t) * Hump(y / (s * t)),
     "named product": a * (y / s) / t + sp.sin(y / s),

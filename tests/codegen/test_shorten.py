@@ -31,6 +31,7 @@ CASES = {
     "softplus": (Expm1(sp.log(a / b) - Softplus(-y)), (Expm1, Softplus), (Sigmoid,)),
     "distributed": (xp * (yp / xp - 1) / a, (), ()),
     "exponential": (a * sp.exp(-a * y) - a - 1, (sp.exp,), (Expm1,)),
+    "power as an exponential": (a * sp.exp(-b * sp.log(yp / xp)) - a - 1, (Expm1,), ()),
     "logistic": (2 * a * Sigmoid(y) - a + x, (Sigmoid,), (sp.tanh,)),
     "logistic of a logarithm": (Sigmoid(-sp.log(yp / xp)), (Sigmoid, sp.log), ()),
     "sign of a logarithm": (sp.sign(sp.log(yp / xp)), (sp.log,), (sp.sign,)),
