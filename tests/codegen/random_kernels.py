@@ -236,7 +236,7 @@ class Trial:
     def unlawful(self) -> list:
         """The bad points that nothing excuses.
 
-        Outside the narrow range, a product of five arguments or more does. So does a part of the formula that
+        Outside the narrow range, a product of more than three arguments does. So does a part of the formula that
         overflows; but not in the narrow range, when the true value is so small that the part times two arguments would
         still not be it.
         """
@@ -244,7 +244,7 @@ class Trial:
         found = []
         for name, row, value, truth in self.bad:
             narrow = all(1 / reach <= abs(v) <= reach for v in row)
-            if not narrow and self.subject.longest(name) > 4:
+            if not narrow and self.subject.longest(name) > 3:
                 continue
             small = narrow and abs(truth) < self.largest / reach**2
             if small or not self.subject.overflows(name, [mpmath.mpf(v) for v in row], self.largest):

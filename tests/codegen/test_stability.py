@@ -3,9 +3,8 @@
 The arguments of float32 span 1e-15 to 1e15, those of float64 1e-150 to 1e150. The law has no exception:
 
 - Where the true value and every part of the formula are representable, the value is finite. The parts are the
-  arguments and values of functions and the terms of sums, not the partial products: a product of up to four arguments
-  alone loses nothing, because two at a time stay in range. Of five, three would have to meet first, in any order; such
-  a product is judged in the narrow range only.
+  arguments and values of functions and the terms of sums, not the partial products: a product of up to three arguments
+  alone loses nothing, because two arguments at a time stay in range. Longer products are judged in the narrow range.
 - In the narrow range, 1e-7 to 1e7 and 1e-60 to 1e60, in which a product of five arguments is representable, the value
   is finite whatever its parts are, when two arguments times it are still representable. Such a value is never a lost
   power or exponential times a quotient of arguments, which would have to be larger.
