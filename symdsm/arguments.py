@@ -8,8 +8,10 @@ from sympy.stats.joint_rv import JointRandomSymbol
 from sympy.stats.rv import RandomSymbol
 
 from symdsm.errors import DeclarationError, ParameterError
+from symdsm.symbolic.coupled import CoupledDeclaration
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.given import expression
+from symdsm.symbolic.joint import JointDeclaration
 from symdsm.symbolic.manifolds import Manifold
 from symdsm.symbolic.probe import numeric, probes
 
@@ -125,12 +127,15 @@ def _is_one(total: sp.Expr) -> bool:
     return total == 1 or (total.is_Float and abs(total - 1) < 1e-12)
 
 
-def check_coordinate(declaration: Declaration, transform: Any) -> None:
+def check_coordinate(declaration: Any, transform: Any) -> None:
     """A function of SymPy expressions that is real on the support. Raises DeclarationError."""
     if not callable(transform):
         raise DeclarationError(
             given=f"the coordinate {transform!r}", expected="a function of y", fix="pass sp.log, or lambda y: y**3, say"
         )
+    if not isinstance(declaration, Declaration):
+        _check_entries(declaration, transform)
+        return
     y, points = declaration.noisy, probes(declaration, 2, seed=13)
     symbols = [sp.Symbol(y.name, real=True), *(points[0] if points else ())]
     inside = numeric(declaration.inside, symbols)
@@ -144,6 +149,28 @@ def check_coordinate(declaration: Declaration, transform: Any) -> None:
                 )
 
 
+def _check_entries(declaration, transform: Any) -> None:
+    """A coordinate of every entry of an array."""
+    if not isinstance(declaration, (CoupledDeclaration, JointDeclaration)):
+        raise DeclarationError(
+            given="a change of coordinate of a product, of a vector SDE or of a kernel on the simplex or the sphere",
+            expected="a kernel of one value, of coordinates with noise of their own, or in index notation",
+            fix="change each block by itself; or declare the noise in the new coordinate, "
+            "Kernel.from_random(sp.Matrix([sp.exp(G[0]), sp.exp(G[1])]), ..) with G a joint normal symbol",
+        )
+    if isinstance(declaration, JointDeclaration):
+        ranges = [sp.Interval.open(0, sp.oo) if y.is_positive else sp.S.Reals for y in declaration.noisy_symbols]
+    else:
+        ranges = [declaration.entries]
+    bad = [(v, r) for r in ranges for v in _PLACES if v in r and _not_real(transform, v)]
+    if bad:
+        raise DeclarationError(
+            given=f"the coordinate {transform(sp.Symbol('y', real=True))}, which is not real at {bad[0][0]}",
+            expected=f"a function that is real on the range of each entry, {bad[0][1]}",
+            fix="take another coordinate",
+        )
+
+
 _PLACES = (-21.7, -3.1, -0.83, -0.21, 0.17, 0.79, 3.3, 19.4)
 
 
@@ -154,16 +181,12 @@ def _not_real(transform, value: float) -> bool:
 
 _WHY = {
     "a product": "with arrays each block would have events and batches of its own shape",
-    "a mixture": "the parts of one with arrays are densities of whole events, and it is one coupled density",
-    "a change of coordinate": "with arrays its derivative is a sum over the event, whose size it does not know",
+    "a mixture": "its parts are all of one value, or all in index notation",
 }
 _INSTEAD = {
     "a product": "keep the kernels apart: their log densities and scores add, and each is a site of its own "
     "(kernel.distribution); or write one density over one array that holds both blocks",
-    "a mixture": "from_density(sp.log(w*sp.exp(k1.log_density) + (1 - w)*sp.exp(k2.log_density)), noisy=k1.noisy, "
-    "clean=k1.clean, level=k1.level, log=True)",
-    "a change of coordinate": "put the inverse in by hand: for y = exp(u) each Y[i] of kernel.log_density becomes "
-    "exp(Y[i]), plus sp.Sum(Y[i], (i, 0, n - 1)) for log|dy/du|; then from_density(..., log=True)",
+    "a mixture": "write all parts in index notation, Kernel.from_density with noisy and clean sp.IndexedBase",
 }
 
 
@@ -174,14 +197,11 @@ def check_scalar(kernels: Mapping[str, Any], what: str) -> None:
         if isinstance(getattr(kernel, "_declaration", None), Declaration):
             continue
         is_kernel = hasattr(kernel, "_declaration")
-        indexed = is_kernel and isinstance(kernel.noisy, sp.IndexedBase)
         raise DeclarationError(
             given=f"a kernel of arrays as {name!r} in {what}" if is_kernel else f"{kernel!r} as {name!r} in {what}",
             expected="kernels of one noisy value, from from_random, from_density, a scalar SDE, mixture or change"
             + f"; {_WHY[what]}" * is_kernel,
-            fix=_INSTEAD[what]
-            if indexed
-            else "build each with a Kernel constructor; write coupled noise as one density in index notation",
+            fix=_INSTEAD[what] if is_kernel else "build each with a Kernel constructor",
         )
     if not kernels:
         raise DeclarationError(given=f"{what} of nothing", expected="at least one kernel", fix="pass some kernels")
@@ -211,8 +231,17 @@ def check_parts(parts: Mapping) -> Any:
             expected="laws of one noisy value",
             fix='write the law of one entry, st.Normal("e", 0, 10), say',
         )
-    check_scalar(kernels, "a mixture")
-    return next(iter(kernels.values()))
+    first = next(iter(kernels.values()), None)
+    coupled = [isinstance(getattr(k, "_declaration", None), CoupledDeclaration) for k in parts]
+    if not all(coupled) or not parts:
+        check_scalar(kernels, "a mixture")
+    elif len({(k.event_ndim, k._declaration.entries, type(k.clean)) for k in parts}) > 1:
+        raise DeclarationError(
+            given="a mixture of arrays of different kinds",
+            expected="kernels of one event: as many indices, entries of one range, all with a clean array or a symbol",
+            fix="declare the parts over the same arrays",
+        )
+    return first
 
 
 def admissible_values(kernel, values: Mapping) -> dict[sp.Symbol, sp.Expr]:

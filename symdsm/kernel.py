@@ -36,6 +36,7 @@ from symdsm.stored import rebuild
 from symdsm.symbolic import constructors, derive, joint_check  # noqa: F401
 from symdsm.symbolic.array_declaration import ArrayDeclaration
 from symdsm.symbolic.circular import from_circular_density
+from symdsm.symbolic.compose_arrays import change_of, mixture_of
 from symdsm.symbolic.coupled import from_coupled
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.information import fisher_information
@@ -141,16 +142,17 @@ class Kernel:
         """sum_k w_k p_k(y | x) of {k1: w, k2: 1 - w}; weights are SymPy expressions that add to one.
 
         A part may be a law of sympy.stats that does not know x, a background of outliers:
-        {kernel: 0.95, st.Normal("e", 0, 10): 0.05}. Raises DeclarationError.
+        {kernel: 0.95, st.Normal("e", 0, 10): 0.05}. Arrays mix as whole events. Raises DeclarationError.
         """
-        clean = check_parts(parts)._declaration.clean
+        first = check_parts(parts)._declaration
         check_weights(parts.values())
-        names, weights = as_real(*map(sp.sympify, parts.values()))
-        kernels = [k if isinstance(k, Kernel) else cls._background(k, clean) for k in parts]
+        weights = [*map(sp.sympify, parts.values())]
+        names, weights = ({}, weights) if isinstance(first, ArrayDeclaration) else as_real(*weights)
+        kernels = [k if isinstance(k, Kernel) else cls._background(k, first.clean) for k in parts]
         pairs = tuple((kernel._declaration, w) for kernel, w in zip(kernels, weights, strict=True))
         for kernel in kernels:
             names |= kernel._names
-        return cls(constructors.mixture(pairs), names)
+        return cls(mixture_of(pairs), names)
 
     @classmethod
     def _background(cls, law, clean) -> "Kernel":
@@ -158,10 +160,9 @@ class Kernel:
         return cls(constructors.background(law, clean), names)
 
     def change(self, transform, clean: bool = False) -> "Kernel":
-        """The same noise in the coordinate u = transform(y); with clean=True the clean value moves as well."""
-        check_scalar({"kernel": self}, "a change of coordinate")
+        """The same noise, each entry in the coordinate u = transform(y); with clean=True the clean value moves too."""
         check_coordinate(self._declaration, transform)
-        return Kernel(constructors.change(self._declaration, transform, clean), self._names)
+        return Kernel(change_of(self._declaration, transform, clean), self._names)
 
     def subs(self, values: dict) -> "Kernel":
         """The kernel with parameters replaced by numbers or expressions; derived anew.

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 import sympy as sp
 import sympy.stats as st
@@ -344,17 +345,27 @@ BAD = {
     "a negative coupled density": (lambda: density(sp.Sum(Y[i] - X[i], (i, 0, n - 1)), Y, X), "negative at random"),
     "a mixture of nothing": (lambda: sd.Kernel.mixture({}), "a mixture of nothing"),
     "a mixture of arrays": (
-        lambda: sd.Kernel.mixture({sd.families.random_walk(): 1}),
-        "from_density(sp.log(w*sp.exp(k1.log_density) + (1 - w)*sp.exp(k2.log_density))",
+        lambda: sd.Kernel.mixture({sd.families.random_walk(): a, gaussian: 1 - a}),
+        "all of one value, or all in index notation",
     ),
     "a product with arrays": (
         lambda: sd.Kernel.product({"a": gaussian, "b": sd.families.random_walk()}),
         "keep the kernels apart",
     ),
-    "a coordinate of arrays": (lambda: sd.families.random_walk().change(sp.exp), "plus sp.Sum(Y[i], (i, 0, n - 1))"),
+    "a mixture of different arrays": (
+        lambda: sd.Kernel.mixture({sd.families.random_walk(): a, sd.families.lattice(): 1 - a}),
+        "as many indices",
+    ),
+    "a logarithm of arrays": (lambda: sd.families.random_walk().change(sp.log), "not real at"),
+    "a square of arrays": (lambda: sd.families.random_walk().change(lambda v: v**2), "2 branches"),
+    "a clean value of a pair": (
+        lambda: random([x + e(0, 1), st.Normal("f", x, 1)], clean=x).change(sp.exp, clean=True),
+        "in place of each clean symbol",
+    ),
+    "a coordinate of shares": (lambda: sd.families.dirichlet().change(sp.log), "simplex or the sphere"),
     "a product with an SDE of vectors": (
         lambda: sd.Kernel.product({"a": sd.families.critically_damped()}),
-        "one density in index notation",
+        "keep the kernels apart",
     ),
     "a mixture of laws alone": (lambda: sd.Kernel.mixture({e(0, 1): 1}), "do not know the clean value"),
     "a part without noise": (lambda: sd.Kernel.mixture({gaussian: a, x: 1 - a}), "no random symbol"),
@@ -388,26 +399,42 @@ def test_bad_declarations(name):
 
 
 @pytest.mark.slow
-def test_the_mixture_and_the_coordinate_of_arrays_that_the_refusals_write_out(x64):
-    """Held against the parts' own log densities; far out, where both parts underflow, against the wider one."""
-    walk, w = sd.families.random_walk(), sp.Symbol("w", positive=True)
-    wide = walk.subs({walk.level: 5 * walk.level})
-    both = sp.log(w * sp.exp(walk.log_density) + (1 - w) * sp.exp(wide.log_density))
-    mixed = sd.Kernel.from_density(both, noisy=walk.noisy, clean=walk.clean, level=walk.level, log=True).compile()
-    program, v, at = walk.compile(), jnp.array([1.0, 2.0, 4.0]), jnp.zeros(3)
-    parts = [program.log_prob(v, at, sigma=sigma) for sigma in (0.5, 2.5)]
-    expected = np.logaddexp(np.log(0.3) + parts[0], np.log(0.7) + parts[1])
-    np.testing.assert_allclose(mixed.log_prob(v, at, sigma=0.5, w=0.3), expected, rtol=1e-12)
-    far = program.score(1e3 * v, at, sigma=2.5)
-    np.testing.assert_allclose(mixed.score(1e3 * v, at, sigma=0.5, w=0.3), far, rtol=1e-12, atol=1e-12)
+def test_a_mixture_of_arrays(x64):
+    """Held against the parts' own log densities."""
+    walk, w, h = sd.families.random_walk(), sp.Symbol("w", positive=True), 1e-5
+    other = walk.change(sp.sinh)
+    mixture = sd.Kernel.mixture({walk: w, other: 1 - w})
+    assert mixture.normalised is True and mixture.level == walk.level and pickle.loads(pickle.dumps(mixture)) == mixture
+    program, parts = mixture.compile(), [walk.compile(), other.compile()]
+    v, at = jnp.array([1.0, 2.0, 4.0]), jnp.zeros(3)
 
-    base, n, i = walk.noisy, sp.Symbol("n", integer=True, positive=True), sp.Symbol("i", integer=True)
-    moved = walk.log_density.replace(lambda e: isinstance(e, sp.Indexed) and e.base == base, sp.exp)
-    moved += sp.Sum(base[i], (i, 0, n - 1))
-    changed = sd.Kernel.from_density(moved, noisy=base, clean=walk.clean, level=walk.level, log=True).compile()
-    u = jnp.array([0.1, 0.3, -0.2])
-    expected = program.log_prob(jnp.exp(u), at, sigma=0.5) + u.sum()
-    np.testing.assert_allclose(changed.log_prob(u, at, sigma=0.5), expected, rtol=1e-12)
+    def expected(sigma):
+        return scipy.special.logsumexp([f.log_prob(v, at, sigma=sigma) for f in parts], b=(0.3, 0.7))
+
+    np.testing.assert_allclose(program.log_prob(v, at, sigma=0.5, w=0.3), expected(0.5), rtol=1e-12)
+    slope = (expected(0.5 + h) - expected(0.5 - h)) / (2 * h)
+    np.testing.assert_allclose(program.level_score(v, at, sigma=0.5, w=0.3), slope, rtol=1e-8)
+    wide = walk.subs({walk.level: 5 * walk.level})
+    assert sd.Kernel.mixture({walk: w, wide: 1 - w}).check().holds == sp.true
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "clean"), [("random_walk", False), ("random_walk", True), ("pair", False)])
+def test_a_coordinate_of_arrays(name, clean, x64):
+    """log p(u | x) = log p(log u | x) - sum log u, and of log u given log v where the clean value moves too."""
+    x1, x2 = sp.symbols("x1 x2", real=True)
+    law = st.Normal("y", [x1, x2], [[sigma**2, sigma / 2], [sigma / 2, 1]])
+    kernel = random(law, clean=[x1, x2], level=sigma) if name == "pair" else sd.families.random_walk()
+    moved = kernel.change(sp.exp, clean=clean)
+    assert moved.normalised is True and pickle.loads(pickle.dumps(moved)) == moved
+    u, at = jnp.array([0.5, 2.5]), jnp.array([1.3, 0.4])
+    found = moved.compile().log_prob(u, at, sigma=0.7)
+    before = kernel.compile().log_prob(jnp.log(u), jnp.log(at) if clean else at, sigma=0.7)
+    np.testing.assert_allclose(found, before - jnp.log(u).sum(), rtol=1e-12)
+    assert moved.compile().log_prob(-u, at, sigma=0.7) == -np.inf
+    assert clean or moved.change(sp.log).compile().log_prob(u, at, sigma=0.7) == pytest.approx(
+        float(kernel.compile().log_prob(u, at, sigma=0.7)), rel=1e-12
+    )
 
 
 BAD_CALLS = {

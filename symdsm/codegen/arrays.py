@@ -27,6 +27,7 @@ __all__ = [
     "emit_fisher",
     "emit_level_fisher",
     "emit_level_score",
+    "emit_level_slope",
     "emit_log_prob",
     "emit_sample",
     "emit_sample_by",
@@ -74,8 +75,13 @@ def emit_level_score(d: IndexedDensity, symbol: sp.Symbol) -> str:
             expected=f"a scale: a density that depends on {symbol} through (y - centre)/{symbol} only",
             fix="declare the density with its normaliser, and use emit_derivative",
         )
+    return emit_level_slope(d, symbol, derivative_in(d, symbol) - correction)
+
+
+def emit_level_slope(d: IndexedDensity, symbol: sp.Symbol, slope: sp.Expr) -> str:
+    """`def level_score(...)` of a slope that is known."""
     text = f"d/d{symbol} log p({name_of(d.noisy)} | {name_of(d.clean)}), with the normaliser."
-    return emit_scalar(d, "level_score", derivative_in(d, symbol) - correction, text)
+    return emit_scalar(d, "level_score", slope, text)
 
 
 def emit_fisher(d: IndexedDensity) -> str:

@@ -122,7 +122,7 @@ def _(declaration: CoupledDeclaration):
     d = declaration.density
     texts = {"log_prob": arrays.emit_log_prob(d), "score": arrays.emit_score(d)}
     if declaration.level_is_known:
-        texts["level_score"] = arrays.emit_level_score(d, declaration.level)
+        texts["level_score"] = arrays.emit_level_slope(d, declaration.level, declaration.level_slope)
     private: list[str] = []
     gaussian = is_quadratic(d)
     round_law = None if gaussian else elliptical(d)

@@ -50,13 +50,17 @@ class CoupledDeclaration(ArrayDeclaration):
     @property
     def level_is_known(self) -> bool:
         """Is the normaliser's derivative in the level known?"""
-        return self.level is not None and _correction(self.density, self.level, self.entries) is not None
+        return self.level is not None and self._correction is not None
 
     @property
     def level_slope(self) -> sp.Expr:
         """d log p/dlevel, the normaliser included, in the symbols of the density."""
-        correction = _correction(self.density, self.level, self.entries)
-        return indexed.derivative_in(self.density, self.level) - correction
+        return indexed.derivative_in(self.density, self.level) - self._correction
+
+    @property
+    def _correction(self) -> sp.Expr | None:
+        """d log Z/dlevel: zero where Z is one."""
+        return sp.S.Zero if self.normalised else _correction(self.density, self.level, self.entries)
 
 
 def from_coupled(f, noisy, clean, support, level, log: bool) -> ArrayDeclaration:

@@ -19,7 +19,7 @@ import sympy as sp
 
 from symdsm.symbolic.growth_univariate import orders_of_pieces
 from symdsm.symbolic.indexed_nodes import Axis, LogDet, LogSumExp, Mask, Solve, split_exp
-from symdsm.symbolic.nodes import Log1p, LogCosh, Softplus
+from symdsm.symbolic.nodes import LSE, Log1p, LogCosh, Softplus
 
 __all__ = ["Growth", "growth"]
 
@@ -75,6 +75,9 @@ def growth(e: sp.Expr, noisy: sp.IndexedBase, definite=frozenset()) -> Growth:
         if of(weight).slope != _NONE:
             return _UNKNOWN
         return inner._replace(up=max(inner.up, 2 * inner.slope), sign=0, below=False, squares=False)
+    if isinstance(e, LSE):
+        total = _sum([of(a) for a in e.args])
+        return total._replace(up=max(total.up, 2 * total.slope), sign=0, squares=False)
     if isinstance(e, sp.Sum):
         found = _form(e, noisy, definite) or of(e.function)
         return found if found.continuous else univariate(e.function, noisy) or found
