@@ -25,6 +25,15 @@ def test_counts_are_denoised_in_the_coordinate_of_constant_size(model):
     np.testing.assert_allclose(found, (y + z / 2) * np.exp(z * slope), rtol=1e-5)
 
 
+def test_no_shown_window_holds_a_hidden_pixel(model):
+    """Half of the picture is hidden, and what the contrast is trained on lies wholly in the other half."""
+    hidden = model["hidden"]((256, 256))
+    assert hidden.mean() == 0.5
+    shown = ~np.asarray(model["patches"](hidden)).any((1, 2))
+    marked = model["patches"](np.where(hidden, 1.0, 0.0))[shown]
+    assert shown.sum() > 1000 and float(marked.max()) == 0.0
+
+
 def test_tiles_cover_the_picture_once(model):
     picture = jnp.asarray(np.random.default_rng(0).normal(size=(64, 64)))
     np.testing.assert_array_equal(model["tiled"](lambda tiles: tiles, picture), picture)

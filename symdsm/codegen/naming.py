@@ -152,7 +152,7 @@ def _named(replacements, reduced, meanings, taken):
     renaming, meaning, used, out = {}, {}, set(taken), []
     for symbol, value in replacements:
         value = value.xreplace(renaming)
-        if (-value).is_Symbol:
+        if isinstance(value, sp.Expr) and (-value).is_Symbol:
             renaming[symbol] = value
             continue
         full = value.xreplace(meaning)
