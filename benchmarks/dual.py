@@ -42,11 +42,11 @@ def log_density(y, weights, means, variance):
     )
 
 
-def trained(data, levels, objective, seed, steps, width):
+def trained(data, levels, objective, seed, steps, width, batch=256):
     net = sd.Energy(data.shape[1:], key=jax.random.key(seed), width=width, depth=2)
     return sd.fit(
         net, data, gaussian(), key=jax.random.key(100 + seed), levels=levels, objective=objective, steps=steps,
-        batch_size=256, progress=False,
+        batch_size=batch, progress=False,
     )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def mixtures(seeds, steps):
         means[np.arange(3), np.arange(3) % d] = (4.0, 4.0, -4.0)
         data = sampled(shares, means, 0.3, MANY, 0)
         for seed in range(seeds):
-            fit = trained(data, sd.geometric(0.1, 10.0), "dual", seed, steps, 128)
+            fit = trained(data, sd.geometric(0.1, 10.0), "dual", seed, steps, 256, batch=512)
             error = np.abs(mode_ratios(fit, shares, means) - np.log([0.5 / 0.3, 0.5 / 0.2, 0.3 / 0.2])).max()
             moved = drift(fit, shares, means, 0.3, seed)
             wanted = f"(wanted {most_drift}), {error:.3f} ({most_error})"
@@ -117,7 +117,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
     parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=10_000)
     chosen = parser.parse_args()
     for part in chosen.parts or PARTS:
         PARTS[part](chosen.seeds, chosen.steps)
