@@ -4,12 +4,16 @@ Oracle: mixtures of four normals whose scores are exact (benchmarks/exact_fit.py
 own number of steps, 1000 draws against 1000 of the true law: the accuracy of a classifier (benchmarks/two_sample.py;
 0.5 is chance, the aim is 0.55), as a mean over seeds, and the seconds of a draw of 1000 after compilation.
 
-`--speed` times the reverse diffusion instead, samples per second, beside diffusionjax and azula where they are
-installed: the same small network, Euler-Maruyama with the same number of steps, one run, the fastest of three calls.
+`--speed` times the reverse diffusion instead, samples per second, beside diffusionjax, where it is installed, and
+azula, in the interpreter that `--torch PYTHON` names: the same small network, Euler-Maruyama (azula: its DDPM sampler)
+with the same number of steps, the fastest of three calls.
 """
 
 import argparse
+import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -90,68 +94,46 @@ def _fastest(call):
     return min(times)
 
 
-def speed(n):
+def speed(n, torch):
     levels = sd.geometric(0.02, 20.0)
     net = Net(jax.random.key(0))
     fit = NetFit(net, jax.random.normal(jax.random.key(1), (1000, SIZE)), sd.families.gaussian(), levels)
     method = ReverseSDE(steps=STEPS)
     ours = _fastest(lambda: jax.block_until_ready(sd.generate(fit, jax.random.key(2), n, method)))
     print(f"symdsm        {n / ours:10.0f} samples/s")
-    for name, rival in {"diffusionjax": _diffusionjax, "azula": _azula}.items():
-        try:
-            seconds = _fastest(rival(net, levels, n))
-        except ImportError as error:
-            print(f"{name:13} not installed ({error.name})")
-            continue
+    rivals = {"azula": _azula(torch, net, levels, n)} if torch else {}
+    try:
+        rivals["diffusionjax"] = _fastest(_diffusionjax(net, levels, n))
+    except ImportError as error:
+        print(f"diffusionjax  not installed ({error.name})")
+    for name, seconds in rivals.items():
         print(f"{name:13} {n / seconds:10.0f} samples/s, ratio {seconds / ours:.2f}")
 
 
 def _diffusionjax(net, levels, n):
     from diffusionjax.sde import VE
     from diffusionjax.solvers import EulerMaruyama
-    from diffusionjax.utils import get_sampler, get_times
-    from diffusionjax.utils import get_sigma_function as sigma_function
+    from diffusionjax.utils import get_exponential_sigma_function, get_sampler, get_times
 
-    equation = VE(sigma=sigma_function(levels.least, levels.most))
+    equation = VE(sigma=get_exponential_sigma_function(levels.least, levels.most))
 
     def score(y, t):
         return jax.vmap(net)(y, equation.sigma(t))
 
-    sampler = get_sampler((n, SIZE), EulerMaruyama(equation.reverse(score), ts=get_times(STEPS)))
+    sampler = jax.jit(get_sampler((n, SIZE), EulerMaruyama(equation.reverse(score), ts=get_times(STEPS)[0])))
     return lambda: jax.block_until_ready(sampler(jax.random.key(0)))
 
 
-def _azula(net, levels, n):
-    import torch
-    from azula.denoise import Denoiser, DiracPosterior
-    from azula.noise import VESchedule
-    from azula.sample import DDPMSampler
-
-    torch.set_num_threads(1)
-    weights = [(torch.tensor(np.asarray(layer.weight)), torch.tensor(np.asarray(layer.bias))) for layer in net.layers]
-
-    class Same(Denoiser):
-        def __init__(self):
-            super().__init__()
-            self.schedule = VESchedule(levels.least, levels.most)
-
-        def forward(self, x_t, t, **_):
-            _, sigma = self.schedule(t)
-            sigma = sigma.reshape(-1, 1)
-            h = torch.cat([x_t / torch.sqrt(1 + sigma**2), torch.log(sigma).expand(len(x_t), 1)], -1)
-            for weight, bias in weights[:-1]:
-                h = torch.nn.functional.silu(torch.nn.functional.linear(h, weight, bias))
-            weight, bias = weights[-1]
-            score = -x_t / (1 + sigma**2) + torch.nn.functional.linear(h, weight, bias) / torch.sqrt(1 + sigma**2)
-            return DiracPosterior(mean=x_t + sigma**2 * score)
-
-    sampler = DDPMSampler(Same(), steps=STEPS, silent=True)
-
-    def call():
-        with torch.no_grad():
-            sampler(sampler.init((n, SIZE)))
-
-    return call
+def _azula(python, net, levels, n):
+    """Seconds of azula's sampler with the same network, in another interpreter."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "weights.npz"
+        weights = {f"w{k}": layer.weight for k, layer in enumerate(net.layers)}
+        np.savez(file, **weights, **{f"b{k}": layer.bias for k, layer in enumerate(net.layers)})
+        script = Path(__file__).with_name("torch_sampler.py")
+        command = [python, script, file, n, STEPS, levels.least, levels.most]
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=True)
+    return float(done.stdout)
 
 
 def main():
@@ -161,9 +143,10 @@ def main():
     parser.add_argument("--rounds", type=int, default=200, help="epochs of the classifier")
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--draws", type=int, default=5000, help="draws that --speed times")
+    parser.add_argument("--torch", help="an interpreter that has torch and azula")
     args = parser.parse_args()
     if args.speed:
-        speed(args.draws)
+        speed(args.draws, args.torch)
     else:
         oracles(args.dims, args.seeds, args.rounds)
 
