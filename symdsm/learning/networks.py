@@ -25,7 +25,7 @@ has (Salimans & Ho, Should EBMs model the energy or the score?, 2021; Du et al.,
 import math
 from abc import abstractmethod
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -157,7 +157,42 @@ def _shape(shape) -> tuple[int, ...] | None:
     return None if shape is None else tuple(shape)
 
 
-class Energy(AbstractEnergy):
+class _Built(eqx.Module):
+    """A backbone with `heads` outputs for each entry, and the description that rebuilds it."""
+
+    event_shape: tuple[int, ...] = eqx.field(static=True)
+    context_shape: tuple[int, ...] | None = eqx.field(static=True)
+    architecture: Architecture = eqx.field(static=True)
+    backbone: eqx.Module
+    heads: ClassVar[int] = 1
+
+    @property
+    def exchangeable(self) -> bool:
+        """Whether members along the first axis have no order."""
+        return self.architecture.backbone == "set"
+
+    @property
+    def angles(self) -> bool:
+        """Whether the entries of the event are angles."""
+        return self.architecture.angles
+
+    def __init__(
+        self,
+        event_shape: tuple[int, ...],
+        *,
+        key: PRNGKeyArray,
+        width: int = 128,
+        depth: int = 2,
+        backbone: str = "residual",
+        context_shape: tuple[int, ...] | None = None,
+        angles: bool = False,
+    ):
+        self.event_shape, self.context_shape = tuple(event_shape), _shape(context_shape)
+        self.architecture = Architecture(self.event_shape, width, depth, backbone, self.context_shape, angles)
+        self.backbone = self.architecture.build(self.heads, key)
+
+
+class Energy(_Built, AbstractEnergy):
     """<v, F(v, u)> - |G(v, u)|^2 / 2; the default network, and the one that Metropolis samplers need.
 
     **Arguments**: `event_shape`, the shape of one noisy event; `key`; `context_shape` for a density given a context;
@@ -174,35 +209,7 @@ class Energy(AbstractEnergy):
     Raises `ParameterError` for an unknown backbone, `ShapeError` for an event that it cannot take.
     """
 
-    event_shape: tuple[int, ...] = eqx.field(static=True)
-    context_shape: tuple[int, ...] | None = eqx.field(static=True)
-    architecture: Architecture = eqx.field(static=True)
-    backbone: eqx.Module
-
-    @property
-    def exchangeable(self) -> bool:
-        """Whether members along the first axis have no order."""
-        return self.architecture.backbone == "set"
-
-    @property
-    def angles(self) -> bool:
-        """Whether the entries of the event are angles."""
-        return self.architecture.angles
-
-    def __init__(
-        self,
-        event_shape: tuple[int, ...],
-        *,
-        key: PRNGKeyArray,
-        width: int = 128,
-        depth: int = 2,
-        backbone: str = "residual",
-        context_shape: tuple[int, ...] | None = None,
-        angles: bool = False,
-    ):
-        self.event_shape, self.context_shape = tuple(event_shape), _shape(context_shape)
-        self.architecture = Architecture(self.event_shape, width, depth, backbone, self.context_shape, angles)
-        self.backbone = self.architecture.build(2, key)
+    heads = 2
 
     def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
         """Energy of one event x of `event_shape` at one level coordinate; scalar."""
@@ -211,38 +218,8 @@ class Energy(AbstractEnergy):
         return jnp.sum(v * pull) - 0.5 * jnp.sum(push**2)
 
 
-class Score(AbstractScore):
+class Score(_Built, AbstractScore):
     """F(v, u), free to have a curl: for unadjusted samplers and generation. Arguments as for `Energy`."""
-
-    event_shape: tuple[int, ...] = eqx.field(static=True)
-    context_shape: tuple[int, ...] | None = eqx.field(static=True)
-    architecture: Architecture = eqx.field(static=True)
-    backbone: eqx.Module
-
-    @property
-    def exchangeable(self) -> bool:
-        """Whether members along the first axis have no order."""
-        return self.architecture.backbone == "set"
-
-    @property
-    def angles(self) -> bool:
-        """Whether the entries of the event are angles."""
-        return self.architecture.angles
-
-    def __init__(
-        self,
-        event_shape: tuple[int, ...],
-        *,
-        key: PRNGKeyArray,
-        width: int = 128,
-        depth: int = 2,
-        backbone: str = "residual",
-        context_shape: tuple[int, ...] | None = None,
-        angles: bool = False,
-    ):
-        self.event_shape, self.context_shape = tuple(event_shape), _shape(context_shape)
-        self.architecture = Architecture(self.event_shape, width, depth, backbone, self.context_shape, angles)
-        self.backbone = self.architecture.build(1, key)
 
     def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
         """Score of one event x of `event_shape` at one level coordinate; of x's shape."""
@@ -250,35 +227,20 @@ class Score(AbstractScore):
         return self.architecture.along(x, out)
 
 
-class Denoiser(AbstractDenoiser):
+class Denoiser(_Built, AbstractDenoiser):
     """D(v, u), an estimate of E[x | y]; its score is the kernel's score at x = D. Arguments: those of `Energy`.
 
-    That holds for kernels whose score is affine in x (Gaussian noise); `fit` refuses the others.
+    That holds for kernels whose score is affine in x (Gaussian noise); `fit` refuses the others. Raises
+    `ParameterError` for angles, whose mean no circle has.
     """
 
-    event_shape: tuple[int, ...] = eqx.field(static=True)
-    context_shape: tuple[int, ...] | None = eqx.field(static=True)
-    architecture: Architecture = eqx.field(static=True)
-    backbone: eqx.Module
-
-    @property
-    def exchangeable(self) -> bool:
-        """Whether members along the first axis have no order."""
-        return self.architecture.backbone == "set"
-
-    def __init__(
-        self,
-        event_shape: tuple[int, ...],
-        *,
-        key: PRNGKeyArray,
-        width: int = 128,
-        depth: int = 2,
-        backbone: str = "residual",
-        context_shape: tuple[int, ...] | None = None,
-    ):
-        self.event_shape, self.context_shape = tuple(event_shape), _shape(context_shape)
-        self.architecture = Architecture(self.event_shape, width, depth, backbone, self.context_shape)
-        self.backbone = self.architecture.build(1, key)
+    def __check_init__(self):
+        if self.angles:
+            raise ParameterError(
+                given="a denoiser of angles",
+                expected="a network of numbers on the line: no circle has its angles' mean",
+                fix="use sd.Score(event_shape, key=key, angles=True)",
+            )
 
     def __call__(self, x: Array, level: Array, context: Array | None = None) -> Array:
         """Clean event estimated from one noisy event x at one level coordinate; of x's shape."""

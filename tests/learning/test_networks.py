@@ -188,3 +188,8 @@ def test_a_flax_module_trains_as_its_equinox_twin_does(tmp_path):
 def test_backbones_that_do_not_fit(event, backbone, error, words):
     with pytest.raises(error, match=words):
         Energy(event, key=KEY, backbone=backbone)
+
+
+def test_a_denoiser_of_angles_is_refused():
+    with pytest.raises(ParameterError, match="no circle has its angles' mean"):
+        sd.Denoiser((2,), key=KEY, angles=True)
