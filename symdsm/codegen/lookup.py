@@ -103,6 +103,7 @@ _NODES = {
     nodes.Exp: "jnp.exp",
     nodes.Expm1: "jnp.expm1",
     nodes.ExpGap: "special.exp_gap",
+    nodes.LogGap: "special.log_gap",
     nodes.LSE: "special.lse",
     nodes.Softmax: "special.softmax",
     nodes.SignedLSE: "special.signed_lse",

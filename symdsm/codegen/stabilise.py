@@ -7,7 +7,8 @@
     a log v - v - log Gamma(a) and ratios of gamma functions -> codegen/stirling.py
     a long sum of numbers -> its value
     log(...) inside a declared log density -> the stable nodes of symbolic/logs.py
-    c (log y - log x) -> c log(y/x)
+    c (log y - log x) -> c log(y/x)                 log L - log(L y) -> -log y
+    exp(log r) - 1 - log r -> LogGap(r)
     |u|^b -> AbsPower(u, b), whose derivative is not 0/0 at u = 0
     k cos u - log I_0(k) -> -2 k sin(u/2)^2 - log (I_0(k) e^-k)
     nu x + nu (1 - x) -> nu
@@ -20,7 +21,19 @@ import sympy as sp
 
 from symdsm.codegen.stirling import stirling
 from symdsm.symbolic.logs import stable_logs
-from symdsm.symbolic.nodes import AbsPower, Expm1, Hypot, Log1p, Log1pSquare, LogAbs, LogBesselI, LogBesselIe, Square
+from symdsm.symbolic.nodes import (
+    AbsPower,
+    ExpGap,
+    Expm1,
+    Hypot,
+    Log1p,
+    Log1pSquare,
+    LogAbs,
+    LogBesselI,
+    LogBesselIe,
+    LogGap,
+    Square,
+)
 
 __all__ = ["stabilise", "whole_powers"]
 
@@ -60,7 +73,9 @@ def _walk(expr: sp.Basic) -> sp.Basic:
         return _hypot(expr)
     if expr.is_Pow and not expr.exp.is_number and expr.base.has(sp.Abs):
         return _abs_power(expr)
-    return _expm1(_fold(_wave(expr))) if expr.is_Add else expr
+    if isinstance(expr, ExpGap) and isinstance(expr.args[0], sp.log):
+        return LogGap(*expr.args[0].args)
+    return _expm1(_fold(_wave(_fewer_logs(expr)))) if expr.is_Add else expr
 
 
 def _few_factors(expr: sp.Expr) -> sp.Expr:
@@ -145,6 +160,17 @@ def _one_log(expr: sp.Expr) -> sp.Expr:
         return expr
     ratio = plus.args[0] / (-minus).args[0]
     return plus.func(ratio) if len(ratio.free_symbols) <= 2 else expr
+
+
+def _fewer_logs(expr: sp.Expr) -> sp.Expr:
+    """log L - log(L y) -> -log y: a logarithm of positive factors is taken apart where the sum becomes shorter."""
+    for term in expr.args:
+        k, function = term.as_coeff_Mul()
+        if isinstance(function, sp.log) and function.args[0].is_Mul:
+            apart = expr - term + sp.Add(*[k * t for t in sp.Add.make_args(sp.expand_log(function))])
+            if (len(apart.atoms(sp.log)), apart.count_ops()) < (len(expr.atoms(sp.log)), expr.count_ops()):
+                return _fewer_logs(apart) if apart.is_Add else apart
+    return expr
 
 
 def _abs_power(expr: sp.Pow) -> sp.Expr:

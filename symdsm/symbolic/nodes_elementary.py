@@ -5,7 +5,7 @@
     LogCosh(u), LogSinh(u)              LogExpm1(u) = log(exp u - 1), u > 0
     Log1mExp(u) = log(1 - exp u), u < 0 LogAbs(u) = log |u|
     Log1p(u) = log(1 + u)               Expm1(u) = exp(u) - 1
-    Exp(u) = exp u, also of a logarithm
+    Exp(u) = exp u, also of a logarithm         LogGap(r) = r - 1 - log r, r > 0
 
 Their derivatives are textbook rules. SymPy has no log1p and no expm1, it turns exp(a log u) into u**a, which is slower
 and shares no logarithm, and it rewrites sqrt(u**2) and log(u**2) in ways that are complex left of zero; LogAbs is real
@@ -27,6 +27,7 @@ __all__ = [
     "LogAbs",
     "LogCosh",
     "LogExpm1",
+    "LogGap",
     "LogSinh",
     "Sigmoid",
     "Softplus",
@@ -327,3 +328,26 @@ class ExpGap(Node):
 
     def tex(self, u):
         return rf"\left(e^{{{u}}} - 1 - {u}\right)"
+
+
+class LogGap(Node):
+    """r - 1 - log r for r > 0, never negative: ExpGap(log r); derivative (r - 1)/r."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, r):
+        return sp.S.Zero if r is sp.S.One else None
+
+    @staticmethod
+    def numeric(r):
+        return ExpGap.numeric(mpmath.log(r))
+
+    def as_plain(self):
+        return self.args[0] - 1 - sp.log(self.args[0])
+
+    def fdiff(self, argindex=1):
+        return (self.args[0] - 1) / self.args[0]
+
+    def tex(self, r):
+        return rf"\left({r} - 1 - \log {r}\right)"

@@ -52,6 +52,7 @@ CASES = [
     (N.SignedLSE, (), grid([0.7], [-300, 0, 200], [-0.4, 0.3], [-310, 150]), 1, 1e-14, 4e-6),
     (N.SignedWeight, (1,), grid([0.7], [-300, 0, 200], [-0.4, 0.3], [-310, 150]), 0, 1e-14, 1e-5),
     (N.ExpGap, (), grid(LINE[np.abs(LINE) < 80]), 0, 1e-15, 4e-7),
+    (N.LogGap, (), grid(HALF), 1, 1e-15, 4e-7),
     (N.LogNdtr, (), grid(LINE), 0, 2e-15, 8e-7),
     (N.Mills, (), grid(LINE), 0, 2e-15, 8e-7),
     (N.MillsGap, (), grid(LINE), 0, 2e-15, 8e-7),

@@ -10,12 +10,24 @@ from symdsm.codegen import special
 from symdsm.codegen.printer import JaxPrinter
 from symdsm.codegen.stabilise import stabilise
 from symdsm.symbolic.derive import derivative
-from symdsm.symbolic.nodes import AbsPower, ExpGap, Expm1, Hypot, Log1p, Log1pSquare, LogBesselI, LogBesselIe, Square
+from symdsm.symbolic.nodes import (
+    AbsPower,
+    ExpGap,
+    Expm1,
+    Hypot,
+    Log1p,
+    Log1pSquare,
+    LogBesselI,
+    LogBesselIe,
+    LogGap,
+    Square,
+)
 from symdsm.symbolic.probe import numeric
 
 y, x = sp.symbols("y x", real=True)
 yp, xp, a, b, s = sp.symbols("y_p x_p a b s", positive=True)
 gamma_law = (a - 1) * sp.log(yp / xp) - yp / xp - sp.log(xp) - sp.loggamma(a)
+speckle = (a - 1) * sp.log(a * yp / xp) - a * yp / xp - sp.log(xp / a) - sp.loggamma(a)
 nakagami = sp.log(2) + a * sp.log(a) - sp.loggamma(a) + (2 * a - 1) * sp.log(yp) - a * yp**2
 student = -(a + 1) / 2 * sp.log(1 + y**2 / a) + sp.loggamma((a + 1) / 2) - sp.loggamma(a / 2) - sp.log(a * sp.pi) / 2
 
@@ -29,7 +41,8 @@ CASES = {
     "logarithm of three": (sp.log(yp / (xp * s)) * a, sp.log),
     "expm1": (3 * sp.exp(y) - 3 + x, Expm1),
     "gamma law": (gamma_law, ExpGap),
-    "nakagami law": (nakagami, ExpGap),
+    "speckle law": (speckle, LogGap),
+    "nakagami law": (nakagami, LogGap),
     "log-gamma law": (a * y - sp.exp(y) - sp.loggamma(a), ExpGap),
     "student's constant": (student, Log1p),
     "von Mises law": (s * sp.cos(y - x) - LogBesselI(0, s), LogBesselIe),
@@ -68,6 +81,7 @@ def exact(expr, **values):
     "expr, values",
     [
         (gamma_law, {"y_p": 405.0, "x_p": 1.0, "a": 400.0}),
+        (speckle, {"y_p": 1.03, "x_p": 1.01, "a": 400.0}),
         (nakagami, {"y_p": 1.01, "a": 400.0}),
         (student, {"y": 0.3, "a": 400.0}),
         (s * sp.cos(y - x) - LogBesselI(0, s), {"y": 0.52, "x": 0.5, "s": 400.0}),
@@ -77,6 +91,11 @@ def test_large_shapes_keep_their_digits_in_float32(expr, values):
     truth = exact(expr, **values)
     assert abs(single(stabilise(expr), **values) - truth) < 2e-6
     assert abs(single(expr, **values) - truth) > 4e-6
+
+
+def test_a_logarithm_is_absorbed_by_its_neighbours():
+    assert stabilise(sp.log(a) - sp.log(a * yp) - xp * yp) == -sp.log(yp) - xp * yp
+    assert stabilise(-sp.log(yp) - b * sp.log(yp / xp)).has(sp.log(yp / xp))  # needed whole, with a symbol before it
 
 
 def test_score_of_a_power_is_finite_at_its_kink():

@@ -15,6 +15,7 @@ POINT = {
     N.LogExpm1: (R(3, 7),),
     N.LogSinh: (R(3, 7),),
     N.Log1mExp: (-R(3, 7),),
+    N.LogGap: (R(7, 3),),
     N.LSE: (R(1, 3), -R(2, 5), R(1, 7)),
     N.Softmax: (sp.Integer(1), R(1, 3), -R(2, 5), R(1, 7)),
     N.SignedLSE: (R(4, 3), R(1, 3), -R(1, 5), -R(2, 5)),

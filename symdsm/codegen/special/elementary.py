@@ -26,12 +26,12 @@ def sigmoid(u):
 
 @differentiable(lambda out, u: jnp.tanh(u))
 def log_cosh(u):
-    """log cosh u."""
+    """log cosh u = -log(1 - t^2)/2 = |u| - log(1 + t) with t = tanh |u|."""
     u = jnp.abs(u)
-    half = jnp.sinh(0.5 * jnp.minimum(u, 1.0))
-    return jnp.where(
-        u < 1, jnp.log1p(2.0 * half * half), u - LOG_2 + jnp.log1p(jnp.exp(-2.0 * u))
-    )
+    t = jnp.tanh(u)
+    near = u < 1
+    log = jnp.log1p(jnp.where(near, -t * t, t))
+    return jnp.where(near, -0.5 * log, u - log)
 
 
 @differentiable(lambda out, u: 1.0 / jnp.tanh(u))
@@ -77,18 +77,24 @@ def abs_power(u, b):
     return jnp.abs(u) ** b
 
 
+@differentiable(lambda out, r: (r - 1.0) / r)
+def log_gap(r):
+    """r - 1 - log r for r > 0; near r = 1 its error is no larger than what the rounding of r = y/x makes of it."""
+    return r - 1.0 - jnp.log(r)
+
+
 @differentiable(lambda out, u: 2.0 * hump(u))
 def log1p_square(u):
     """log(1 + u**2), also where the square overflows."""
-    u = jnp.abs(u)
-    near = jnp.minimum(u, 1e9)
-    return jnp.where(u > 1e9, 2.0 * jnp.log(u), jnp.log1p(near * near))
+    far = jnp.abs(u) > 1e18
+    log = jnp.log1p(jnp.where(far, jnp.abs(u), u * u))
+    return jnp.where(far, 2.0, 1.0) * log
 
 
 @differentiable(lambda out, u: (2.0 / (1.0 + u * u) - 1.0) / (1.0 + u * u))
 def hump(u):
     """u/(1 + u**2), also where the square overflows."""
-    far = jnp.abs(u) > 1e9
+    far = jnp.abs(u) > 1e18
     return jnp.where(far, 1.0, u) / jnp.where(far, u, 1.0 + u * u)
 
 
