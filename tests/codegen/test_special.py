@@ -189,6 +189,17 @@ def test_gradients_in_every_argument(case):
                 assert float(found[i][j]) == pytest.approx(float(truth), rel=1e-10, abs=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_log_gap_errs_as_if_its_argument_were_one_unit_away(dtype):
+    near = spaced(1e-6, 0.4, 100)
+    with jax.enable_x64(True), mpmath.workdps(40):
+        r = jnp.asarray(1 + np.concatenate([-near, near]), dtype)
+        eps = float(jnp.finfo(dtype).eps)
+        for value, at in zip(np.asarray(special.log_gap(r), float), map(mpmath.mpf, np.asarray(r, float)), strict=True):
+            exact = N.LogGap.numeric(at)
+            assert abs(value - exact) <= eps * (abs(at - 1) + exact)
+
+
 def test_gradient_of_the_normal_tail():
     u = jnp.float32([-40, -3, -0.1, 0.2, 3])
     truth = [float(N.Mills.numeric(mpmath.mpf(float(v)))) for v in u]

@@ -79,7 +79,7 @@ def abs_power(u, b):
 
 @differentiable(lambda out, r: (r - 1.0) / r)
 def log_gap(r):
-    """r - 1 - log r for r > 0; near r = 1 its error is no larger than what the rounding of r = y/x makes of it."""
+    """r - 1 - log r for r > 0; near r = 1 the error is what one unit in the last place of r = y/x makes of it."""
     return r - 1.0 - jnp.log(r)
 
 
