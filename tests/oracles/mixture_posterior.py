@@ -21,15 +21,17 @@ from tests.inference.conftest import mixture
 
 @dataclass
 class Problem:
-    """A mixture prior as an exact fit, an observation, and the exact posterior at the lowest level."""
+    """A mixture prior as an exact fit, an observation, and the exact posterior at the lowest level; the program takes
+    the fit that was learned, if there is one."""
 
     fit: object
     A: np.ndarray
     y: np.ndarray
     tau: float
+    learned: object = None
 
     def program(self, y):
-        x = numpyro.sample("x", LearnedPrior(self.fit))
+        x = numpyro.sample("x", LearnedPrior(self.fit if self.learned is None else self.learned))
         numpyro.sample("y", dist.Normal(jnp.asarray(self.A) @ x, self.tau).to_event(1), obs=y)
 
     @property
@@ -70,10 +72,12 @@ class Problem:
         return means[pick] + rng.multivariate_normal(np.zeros(len(covariance)), covariance, n)
 
     def shares(self, x):
-        """Shares of draws (..., d) by the nearest component of the posterior."""
-        means, _ = self.moments
-        nearest = np.argmin(((x[..., None, :] - means) ** 2).sum(-1), -1)
-        return np.bincount(nearest.ravel(), minlength=len(means)) / nearest.size
+        """Shares of draws (..., d): their mean probabilities of coming from each component of the posterior."""
+        means, covariance = self.moments
+        whiten = np.linalg.inv(np.linalg.cholesky(covariance)).T
+        square = (((x.reshape(-1, 1, means.shape[1]) - means) @ whiten) ** 2).sum(-1)
+        log_share = np.log(self.weights) - square / 2
+        return np.exp(log_share - logsumexp(log_share, axis=1, keepdims=True)).mean(0)
 
 
 def problem(d: int, modes: int, seed: int = 0, radius: float = 4.0, tau: float = 2.0) -> Problem:
