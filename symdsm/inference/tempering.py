@@ -31,6 +31,7 @@ from symdsm.inference.annealing import cold
 from symdsm.inference.compiled import Joint
 from symdsm.inference.descent import Descent, descend, energy_in_path
 from symdsm.inference.devices import spread
+from symdsm.inference.fixed import least_ess
 from symdsm.inference.hamiltonian import hmc
 from symdsm.inference.outcome import tempered_tree
 from symdsm.inference.paths import RUNGS, SPEED, fold, integral, table_at, uphill
@@ -215,5 +216,16 @@ class _Run:
         )
 
     def _tell(self, seen):
+        if self.bar.disable:
+            return
         self.bar.n = min(self.visits, self.draws)
-        self.bar.set_postfix(accept=f"{seen.accept.mean():.2f}", level=f"{np.maximum(seen.u[-1], 0).mean():.2f}")
+        said = {"accept": f"{seen.accept.mean():.2f}", "level": f"{np.maximum(seen.u[-1], 0).mean():.2f}"}
+        if self.visits:
+            said["ESS"] = f"{self._ess():.0f}"
+        self.bar.set_postfix(said)
+
+    def _ess(self):
+        """The least effective size so far on the plateau, over about eight coordinates."""
+        few = [s.theta[..., :: max(s.theta.shape[-1] // 8, 1)] for s in self.kept]
+        theta, u = np.concatenate(few, 0).swapaxes(0, 1), np.concatenate([s.u for s in self.kept]).T
+        return least_ess(np.stack([x[low <= 0][: self.visits] for x, low in zip(theta, u, strict=True)]))

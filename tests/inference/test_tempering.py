@@ -1,11 +1,14 @@
 """Tempered posteriors against closed forms."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+from numpyro.diagnostics import effective_sample_size
 
 from symdsm.inference.compiled import _COMPILED
 from symdsm.inference.priors import LearnedPrior
@@ -47,10 +50,14 @@ def test_groups_hold_exactly_the_draws_asked_for(gaussian_run):
     assert (start == 1).all() and int((sampling <= 0).sum("iteration").min()) >= 600
 
 
-def test_one_key_one_posterior_and_one_compilation(gaussian_run):
+def test_one_key_one_posterior_and_one_compilation_with_a_bar_that_tells_how_far_it_is(gaussian_run, capsys):
     program, y, tree = gaussian_run
     kept = len(_COMPILED)
-    again = sample(program, y, key=jax.random.key(1), chains=3, draws=600, warmup=500, **QUIET)
+    again = sample(program, y, key=jax.random.key(1), chains=3, draws=600, warmup=500)
+    last = capsys.readouterr().err.rsplit("600/600", 1)[1]
+    said = {name: float(value) for name, value in re.findall(r"(\w+)=([\d.]+)", last)}
+    assert 0.5 < said["accept"] <= 1 and 0 <= said["level"] <= 1
+    np.testing.assert_allclose(said["ESS"], effective_sample_size(tree["posterior"]["z"].to_numpy()).min(), rtol=0.1)
     other = sample(program, y + 1, key=jax.random.key(1), chains=3, draws=600, warmup=500, **QUIET)
     np.testing.assert_array_equal(again["posterior"]["z"], tree["posterior"]["z"])
     assert float(other["posterior"]["z"].mean()) > float(tree["posterior"]["z"].mean()) + 0.3
