@@ -1,12 +1,12 @@
-"""Are posteriors right where they are known?  `python -m benchmarks.posteriors [mixtures] [likelihoods] [calibration]`
+"""Are posteriors right where they are known?  `python -m benchmarks.posteriors [PART ..]`
 
 mixtures       Gaussian-mixture priors with exact energies, d and number of modes as given, seen through a linear map
-               with noise that leaves several modes alive: total variation of the modes' weights, visits of the lowest
-               level from the upper half, evidence by SMC; NUTS at the lowest level beside it
+               with noise that leaves several modes alive, sampled until the level came down from its highest fifth
+               VISITS times: total variation of the modes' weights, C2ST against exact draws (`two_sample.py`),
+               evidence by SMC; NUTS at the lowest level beside it
+learned        the same with energies learned from MANY rows by dual score matching
 likelihoods    what the likelihood says along the levels, all four ways: crossings of the level's range (lowest to
                highest fifth or back) per 1000 iterations and chain, gradients per iteration, total variation
-calibration    simulation-based calibration (Talts et al. 2018, arXiv:1804.06788): ranks of prior draws in their
-               posteriors, sampled as one batch under a plate; p-value of uniformity, coverage of intervals
 
 Processor seconds are given beside each row, compilation included.
 """
@@ -14,19 +14,18 @@ Processor seconds are given beside each row, compilation included.
 import argparse
 import time
 import warnings
+from dataclasses import replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import numpyro
-import numpyro.distributions as dist
-from scipy import stats
 
 import symdsm as sd
-from tests.inference.conftest import mixture
+from benchmarks.dual import MANY, sampled, trained
+from benchmarks.two_sample import c2st
 from tests.oracles.mixture_posterior import problem, total_variation
 
 CASES = ((2, 8), (10, 4), (50, 3))
+ROWS = 2000
 WAYS = ("declared", "power", "inflated", "denoised")
 
 
@@ -41,8 +40,8 @@ def crossings(track):
 
 
 def visits(track):
-    """Descents from the upper half to the lowest level, over all chains."""
-    side = np.where(track <= 0, -1, np.where(track > 0.5, 1, 0))
+    """Descents from the highest fifth, where the modes are one, to the lowest level, over all chains."""
+    side = np.where(track <= 0, -1, np.where(track >= 0.8, 1, 0))
     return sum(int(np.sum(np.diff(s[s != 0]) < 0)) for s in side)
 
 
@@ -57,37 +56,78 @@ def timed(p, **how):
     return tree, time.process_time() - start
 
 
-def mixtures(draws, seeds):
+def independent(p, wanted, draws):
+    """A tempered run with about `wanted` descents of the level: (tree, their number, processor seconds)."""
+    tree, seconds = timed(p, draws=draws, method="tempered")
+    n = visits(sampling_track(tree))
+    if n < wanted:
+        tree, seconds = timed(p, draws=int(1.1 * draws * wanted / max(n, 1)), method="tempered")
+        n = visits(sampling_track(tree))
+    return tree, n, seconds
+
+
+def told_apart(p, tree):
+    """C2ST of the draws, evenly spaced, against as many exact ones."""
+    x = tree["posterior"]["x"].to_numpy()
+    x = x.reshape(-1, x.shape[-1])
+    return c2st(p.draws(ROWS), x[np.linspace(0, len(x) - 1, ROWS).astype(int)], rounds=100)
+
+
+def off(p, tree):
+    return total_variation(p.shares(tree["posterior"]["x"].to_numpy()), p.weights)
+
+
+def compare(p, draws, wanted):
+    tree, n, seconds = independent(p, wanted, draws)
+    error = np.sqrt(p.weights * (1 - p.weights) / max(n, 1)).sum() / 2
+    print(
+        f"  tempered  TV {off(p, tree):.3f} (2 se {2 * error:.3f} at {n} visits), C2ST {told_apart(p, tree):.3f},"
+        f" {tree['posterior'].sizes['draw']} draws, {seconds:.0f} s",
+        flush=True,
+    )
+    tree, seconds = timed(p, draws=draws, method="smc")
+    gap, error = tree.attrs["log_evidence"] - p.log_evidence, tree.attrs["log_evidence_error"]
+    print(
+        f"  smc       TV {off(p, tree):.3f}, C2ST {told_apart(p, tree):.3f}, log evidence off by {gap:+.3f}"
+        f" ({error:.3f}), {seconds:.0f} s",
+        flush=True,
+    )
+    tree, seconds = timed(p, draws=draws, method="nuts")
+    print(f"  nuts      TV {off(p, tree):.3f}, {seconds:.0f} s", flush=True)
+
+
+def problems(dimensions, seeds):
     for d, modes in CASES:
-        for seed in range(seeds):
+        for seed in range(seeds if d in dimensions else 0):
             p = problem(d, modes, seed=seed)
-            print(f"d = {d}, {modes} modes, seed {seed}: weights {np.sort(p.weights)[::-1].round(3)}")
-            tree, seconds = timed(p, draws=draws, method="tempered")
-            tv, n = (
-                total_variation(p.shares(tree["posterior"]["x"].to_numpy()), p.weights),
-                visits(sampling_track(tree)),
-            )
-            error = np.sqrt(p.weights * (1 - p.weights) / max(n, 1)).sum() / 2
-            print(f"  tempered  TV {tv:.3f} (2 se {2 * error:.3f} at {n} visits), {seconds:.0f} s")
-            tree, seconds = timed(p, draws=draws, method="smc")
-            tv, found = total_variation(p.shares(tree["posterior"]["x"].to_numpy()), p.weights), tree.attrs
-            gap, error = found["log_evidence"] - p.log_evidence, found["log_evidence_error"]
-            print(f"  smc       TV {tv:.3f}, log evidence off by {gap:+.3f} ({error:.3f}), {seconds:.0f} s")
-            tree, seconds = timed(p, draws=draws, method="nuts")
-            tv = total_variation(p.shares(tree["posterior"]["x"].to_numpy()), p.weights)
-            print(f"  nuts      TV {tv:.3f}, {seconds:.0f} s", flush=True)
+            print(f"d = {d}, {modes} modes, seed {seed}: weights {np.sort(p.weights)[::-1].round(3)}", flush=True)
+            yield seed, p
 
 
-def likelihoods(draws, seeds):
+def mixtures(args):
+    for _, p in problems(args.dimensions, args.seeds):
+        compare(p, args.draws, args.visits)
+
+
+def learned(args):
+    for seed, p in problems(args.dimensions, args.seeds):
+        start, shares = time.process_time(), np.exp(np.asarray(p.fit.log_weights, float))
+        data = sampled(shares / shares.sum(), np.asarray(p.fit.centres), p.fit.sd, MANY, seed)
+        levels = sd.geometric(p.fit.levels.least, p.fit.levels.most)
+        fit = trained(data, levels, "dual", seed, args.steps, 128)
+        print(f"  learned from {MANY} rows in {time.process_time() - start:.0f} s", flush=True)
+        compare(replace(p, learned=fit), args.draws, args.visits)
+
+
+def likelihoods(args):
     for d, modes in CASES:
-        for way in WAYS:
+        for way in WAYS if d in args.dimensions else ():
             rows = []
-            for seed in range(seeds):
+            for seed in range(args.seeds):
                 p = problem(d, modes, seed=seed)
-                tree, seconds = timed(p, draws=draws, method="tempered", likelihood=way)
+                tree, seconds = timed(p, draws=args.draws, method="tempered", likelihood=way)
                 track = sampling_track(tree)
-                tv = total_variation(p.shares(tree["posterior"]["x"].to_numpy()), p.weights)
-                rows.append((crossings(track), tree.attrs["gradients"] / track.size, tv, seconds))
+                rows.append((crossings(track), tree.attrs["gradients"] / track.size, off(p, tree), seconds))
             cross, gradients, tv, seconds = np.mean(rows, 0)
             print(
                 f"d = {d:<3d} {way:9s} crossings {cross:5.1f}, gradients {gradients:4.1f},"
@@ -96,49 +136,21 @@ def likelihoods(draws, seeds):
             )
 
 
-def ranks(n, draws, seed=0):
-    """Ranks (n, d) in [0, 1] and coverage of 50% and 90% intervals, for n prior draws of a mixture in d = 2."""
-    fit = mixture([[-1.5, 0.0], [1.5, 0.5]], [0.6, 0.4], sd=0.5, least=0.1, most=5.0)
-    rng = np.random.default_rng(seed)
-    truth = np.asarray(fit.examples)[rng.integers(1000, size=n)] + 0.1 * rng.normal(size=(n, 2))
-    y = truth.sum(1) + rng.normal(size=n)
-
-    def program(y):
-        with numpyro.plate("row", n):
-            z = numpyro.sample("z", sd.LearnedPrior(fit))
-            numpyro.sample("y", dist.Normal(z @ jnp.ones(2), 1.0), obs=y)
-
-    tree = sd.sample(program, y, key=jax.random.key(seed), draws=draws, method="tempered", progress=False)
-    z = tree["posterior"]["z"].to_numpy().reshape(-1, n, 2)
-    covered = []
-    for share in (0.5, 0.9):
-        low, high = np.quantile(z, [(1 - share) / 2, (1 + share) / 2], axis=0)
-        covered.append(np.mean((low <= truth) & (truth <= high)))
-    return np.mean(z < truth, 0), covered
-
-
-def calibration(draws, n):
-    rank, (half, ninety) = ranks(n, draws)
-    for i in range(2):
-        print(f"coordinate {i}: uniform ranks, p = {stats.kstest(rank[:, i], 'uniform').pvalue:.3f}")
-    print(f"coverage of 50% intervals {half:.3f}, of 90% intervals {ninety:.3f} ({2 * n} of each)")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["mixtures", "likelihoods", "calibration"])
-    parser.add_argument("--draws", type=int, default=2000, help="draws per chain")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
+    parser.add_argument("--draws", type=int, default=2000, help="draws per chain, at first")
+    parser.add_argument("--visits", type=int, default=400, help="descents of the level that a tempered run must make")
+    parser.add_argument("--dimensions", type=int, nargs="+", default=[d for d, _ in CASES])
     parser.add_argument("--seeds", type=int, default=3, help="problems of each kind")
-    parser.add_argument("--prior-draws", type=int, default=200, help="prior draws of the calibration")
+    parser.add_argument("--steps", type=int, default=6000, help="training steps of learned energies")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    if "mixtures" in args.parts:
-        mixtures(args.draws, args.seeds)
-    if "likelihoods" in args.parts:
-        likelihoods(args.draws, args.seeds)
-    if "calibration" in args.parts:
-        calibration(args.draws, args.prior_draws)
+    for part in args.parts or PARTS:
+        PARTS[part](args)
 
+
+PARTS = {"mixtures": mixtures, "learned": learned, "likelihoods": likelihoods}
 
 if __name__ == "__main__":
     main()
