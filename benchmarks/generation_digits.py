@@ -8,8 +8,8 @@
 
 Bits per dimension on held-out digits, at the least noise, in units of the 17 grey levels: by the probability flow with
 Hutchinson's trace and its standard error over digits, and for the energy by itself. The flow's density q is one by its
-construction; the energy's mass Z need not be one, because dlog Z/du = -E[dE/du] is set to zero under the data's law and
-not under the energy's own. E_q[-energy - log q] <= log Z, on draws of q, bounds it from below.
+construction; the energy's mass Z is one as far as noised data tell, and need not be where they never are: at low levels
+the network has seen nothing between the digits. E_q[-energy - log q] <= log Z, on draws of q, bounds it from below.
 
 Sample quality: a classifier of the digits (two layers, 64 units) gives features; Frechet's distance between the normal
 laws of the features of draws and of held-out digits (Heusel et al., arXiv 1706.08500), and precision and recall with 3

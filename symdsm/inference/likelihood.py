@@ -163,6 +163,8 @@ def _check_denoisers(target):
 def _row_norms(target) -> tuple[dict[str, dict[str, Array]], str]:
     """Squared row norms of d loc / d latent, by observed and learned site; or why "inflated" does not apply."""
     seen = {name: core(site["fn"]) for name, site in target.observed_sites.items()}
+    if not seen:
+        return {}, "nothing is observed"
     for name, fn in seen.items():
         if not isinstance(fn, dist.Normal):
             return {}, f"the site '{name}' is not normal"

@@ -2,8 +2,10 @@
 
 import jax
 import numpy as np
+import numpyro
 import pytest
 
+from symdsm.inference.priors import LearnedPrior
 from symdsm.inference.sampling import sample
 from symdsm.inference.smc import log_mean_evidence
 from tests.oracles.mixture_posterior import problem, total_variation
@@ -41,6 +43,16 @@ def test_every_population_comes_down(run):
     _, tree = run
     track = tree["levels"]["track"].to_numpy()
     assert (track[:, 0] == 1).all() and (np.diff(track, axis=1) <= 0).all() and (track[:, -1] <= 0).all()
+
+
+def test_the_mass_of_a_prior_that_nothing_observes(run):
+    """The evidence of no data is the mass of the prior: one, for an exact mixture."""
+
+    def program():
+        numpyro.sample("x", LearnedPrior(run[0].fit))
+
+    tree = sample(program, key=jax.random.key(1), draws=500, method="smc", **QUIET)
+    assert abs(tree.attrs["log_evidence"]) < 4 * tree.attrs["log_evidence_error"] < 0.4
 
 
 def test_the_error_of_a_mean_of_evidences():
