@@ -6,6 +6,11 @@ Hamiltonian Monte Carlo moves the latents and u together. The plateau u <= 0 lie
 draws there are the posterior's: a chain watched on a set of positive probability is a Markov chain with the law given
 that set, so the first `draws` visits of each chain are posterior draws like any others.
 
+In the coordinates of the descent a change of u moves theta along with its law. A mode far from the mean of all then
+moves faster than it is wide, the common step cannot follow it, and chains may never come down into it. Small modes far
+out are lost that way, and "smc" finds them: in the plane with eight modes, seed 1 of the command `python -m
+benchmarks.posteriors mixtures --dimensions 2`, a total variation of 0.11 from the exact weights against 0.01.
+
 Without a weight the level sinks to where the evidence is largest. We weigh it by exp(F(u)) with F an estimate of
 f(u) = -log of the integral of the joint at u, which makes u uniform: half of the time is spent on the plateau. The
 descent (`descent.py`) gives a first F. Rounds of warm-up refine its slope by thermodynamic integration, which needs
