@@ -10,7 +10,8 @@ Figures, each a ratio of times taken in turn in one run:
                 scales of input and output are Gaussian closed forms (Karras et al. 2022) written out by hand
     progress    the loop with its progress bar, written to a file, over the loop without
     sbi, azula  training examples per second of the loop of `sd.fit` over theirs, with one thread or all cores, the
-                faster; same data, hidden layers and batch, and sbi's time includes its data loader and held-out rows
+                faster; same data, number of parameters and batch, denoising score matching only, and sbi's time
+                includes its data loader and held-out rows
 
 Everything is compiled before the clock starts. Each round runs every contestant, starting from another one each time,
 and each keeps its fastest round: other work on the machine hurts all alike, and least of all the figures.
@@ -40,7 +41,11 @@ from symdsm.learning.training import train
 
 LEAST, MOST = 0.1, 10.0
 SIZE, RATE, DECAY, EMA, CLIP = 256, 2e-3, 0.1, 0.999, 1.0
-CASES = {"score, 2 entries, width 64": ("dsm", 2, 64), "energy, 64 entries, width 128": ("dual", 64, 128)}
+CASES = {
+    "score, 2 entries, width 64": ("dsm", 2, 64),
+    "score, 64 entries, width 128": ("dsm", 64, 128),
+    "energy, 64 entries, width 128": ("dual", 64, 128),
+}
 
 
 def network(objective: str, entries: int, width: int) -> eqx.Module:
@@ -152,9 +157,9 @@ def fastest(contestants: dict[str, Callable[[], None]], rounds: int) -> dict[str
     return best
 
 
-def by_torch(python: str, entries: int, width: int) -> dict[str, float]:
+def by_torch(python: str, entries: int, parameters: int) -> dict[str, float]:
     """Seconds a step of the trainers in torch, the best of two runs each with one thread and with all."""
-    command = [python, str(Path(__file__).with_name("torch_trainers.py")), str(entries), str(width)]
+    command = [python, str(Path(__file__).with_name("torch_trainers.py")), str(entries), str(parameters)]
     best = {}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -191,11 +196,9 @@ def main(rounds: int, chunks: int, case: str | None, torch: str | None) -> None:
         print(f"{name}: " + ", ".join(f"{who} {ms:.3f} ms a step" for who, ms in each.items()))
         print(f"    step      {found['sd.fit'] / found['by hand']:.3f}")
         print(f"    progress  {found['with progress'] / found['sd.fit']:.3f}")
-        if torch is not None:
-            peers, own = (
-                by_torch(torch, entries, width),
-                sum(map(jnp.size, jax.tree.leaves(eqx.filter(net, eqx.is_array)))),
-            )
+        if torch is not None and objective == "dsm":
+            own = sum(map(jnp.size, jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))))
+            peers = by_torch(torch, entries, own)
             for who in ("sbi", "azula"):
                 ratio, theirs = 1e3 * peers[who] / each["sd.fit"], peers[who, "parameters"]
                 print(f"    {who:8}  {ratio:.1f} times the examples per second ({own} and {theirs} parameters)")
