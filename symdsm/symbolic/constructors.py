@@ -13,6 +13,7 @@ Source: Casella and Berger, Statistical Inference (2002), theorems 2.1.5 and 2.1
 
 from dataclasses import replace
 
+import mpmath
 import sympy as sp
 from sympy.stats.rv import RandomSymbol
 
@@ -26,8 +27,9 @@ from symdsm.symbolic.laws import LAWS, LINE, Law, law_of
 from symdsm.symbolic.logs import exact_log, stable_logs
 from symdsm.symbolic.nodes import LSE, LogAbs
 from symdsm.symbolic.normaliser import find_normaliser
+from symdsm.symbolic.probe import numeric, probes
 from symdsm.symbolic.random import check_distribution, required, the_random_symbol
-from symdsm.symbolic.supports import image, inside_of, inside_set, interior_point, tidy
+from symdsm.symbolic.supports import image, inside_of, inside_set, interior_point, places_in, tidy
 from symdsm.symbolic.vector import VectorDeclaration
 
 __all__ = [
@@ -139,7 +141,30 @@ def push_forward(noise: Noise, noisy, clean, level, period, source) -> Declarati
         period=period,
         source=source,
     )
+    _check_real(declaration)
     return with_sign(declaration)
+
+
+def _check_real(declaration: Declaration) -> None:
+    """The noisy value is real for noise all over its support: log(x + e) is not, for normal e."""
+    noise = declaration.noise
+    for values in probes(declaration, 2):
+        value = numeric(noise.map, [noise.variable, *values])
+        for place in places_in(noise.support.xreplace(values)):
+            if _is_complex(value, place, *values.values()):
+                raise DeclarationError(
+                    given=f"the noisy value {noise.map}, which is complex for {noise.variable} = {place:.3g}",
+                    expected="a real noisy value for all noise in its support",
+                    fix="use noise that keeps what stands under the root or logarithm positive, or take out the root "
+                    "or logarithm",
+                )
+
+
+def _is_complex(function, *args: float) -> bool:
+    try:
+        return mpmath.im(function(*map(mpmath.mpf, args))) != 0
+    except (ArithmeticError, ValueError, TypeError, mpmath.libmp.NoConvergence):
+        return False
 
 
 def _anchor(noise: Noise, log_density: sp.Expr, noisy: sp.Symbol) -> sp.Expr | None:

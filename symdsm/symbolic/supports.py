@@ -1,10 +1,12 @@
 """Where a kernel lives: sets for people, Booleans for code, and a point inside for safe evaluation."""
 
+import math
+
 import sympy as sp
 
 from symdsm.symbolic.budget import OutOfTime, bounded
 
-__all__ = ["image", "in_brackets", "inside_of", "inside_set", "interior_point", "tidy"]
+__all__ = ["image", "in_brackets", "inside_of", "inside_set", "interior_point", "places_in", "tidy"]
 
 _SECONDS = 3.0
 
@@ -88,6 +90,18 @@ def interior_point(support: sp.Set) -> sp.Expr | None:
     if low == -sp.oo:
         return high - 1
     return low + 1 if high == sp.oo else low + sp.Rational(2, 5) * (high - low)
+
+
+def places_in(support: sp.Set) -> list[float]:
+    """Numbers spread over an interval, some far from its middle; none in other sets."""
+    if not isinstance(support, sp.Interval) or support.free_symbols:
+        return []
+    low, high = float(support.start), float(support.end)
+    if math.isinf(low) and math.isinf(high):
+        return [-3.0, -1.0, 0.5, 2.0]
+    if math.isinf(low) or math.isinf(high):
+        return [high - d if math.isinf(low) else low + d for d in (0.05, 0.7, 4.0)]
+    return [low + share * (high - low) for share in (0.05, 0.5, 0.95)]
 
 
 def in_brackets(support: sp.Set) -> str:

@@ -5,7 +5,7 @@ import sympy as sp
 from sympy import Interval, S, oo
 
 from symdsm.symbolic.nodes import Sigmoid, Softplus
-from symdsm.symbolic.supports import image, inside_of, inside_set, interior_point, tidy
+from symdsm.symbolic.supports import image, inside_of, inside_set, interior_point, places_in, tidy
 
 y, x = sp.symbols("y x", real=True)
 a, b = sp.symbols("a b", positive=True)
@@ -54,7 +54,13 @@ def test_interior_point(support):
     assert support.contains(interior_point(support)) is sp.true
 
 
+@pytest.mark.parametrize("support", [HALF, UNIT, LINE, Interval(2, 5), Interval.open(-oo, 3)])
+def test_places_lie_inside(support):
+    assert all(support.contains(place) is sp.true for place in places_in(support)) and len(places_in(support)) > 2
+
+
 def test_no_point_in_an_unknown_set():
+    assert places_in(Interval(x, oo)) == []
     assert interior_point(sp.ConditionSet(y, sp.sin(y) > 2, S.Reals)) is None
 
 
