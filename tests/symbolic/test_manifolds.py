@@ -177,7 +177,7 @@ def test_no_denoiser_and_why():
     [
         (total(Y[i, j] * X[i], i, j), {"support": Simplex()}, "one index"),
         (Y[0] * X[0], {"support": Sphere()}, "at least two entries"),
-        (total(X[i] * Y[i]), {"support": sp.FiniteSet(1)}, "range of each entry"),
+        (total(X[i] * Y[i]), {"support": sp.FiniteSet(1)}, "no list of points"),
         (total(X[i] * Y[i]), {"support": sp.Interval(0, s)}, "range of each entry"),
         (total(X[i] * Y[i]), {"support": "simplex"}, "a SymPy set"),
         (kappa * total(X[i] * Y[i]), {"support": Sphere(), "level": s}, "scalar parameters"),
