@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from symdsm.runs import run_file
@@ -17,6 +16,7 @@ def test_the_run(tmp_path):
     assert run["gain"] > 2 * run["gain_error"], "no better than one normal law"
     assert run["learned_best"] > run["kernel_best"] - 0.1
     assert run["mass"] == pytest.approx(1.0, abs=0.15)
-    for place in (9.7, 20.0, 33.0):  # the large group and the two far ones
-        assert np.abs(np.subtract(run["modes"], place)).min() < 1.0
+    # The large group and the two far ones of 7 and of 3 galaxies, seen through the least noise, of sd 0.4.
+    for first, last in ((9.172, 10.406), (18.419, 24.990), (32.065, 34.279)):
+        assert any(first - 0.4 < mode < last + 0.4 for mode in run["modes"])
     assert (tmp_path / "galaxies" / "galaxies.png").stat().st_size > 10_000
