@@ -15,7 +15,7 @@ from symdsm.errors import DeclarationError
 from symdsm.symbolic.constructors import change, mixture
 from symdsm.symbolic.coupled import CoupledDeclaration, from_coupled
 from symdsm.symbolic.declaration import Declaration
-from symdsm.symbolic.invert import Branch, invert
+from symdsm.symbolic.invert import Branch, coordinate
 from symdsm.symbolic.joint import JointDeclaration
 from symdsm.symbolic.joint_random import from_random_vector
 from symdsm.symbolic.nodes import LSE, plain
@@ -94,13 +94,6 @@ def _symbol(expr, x, value):
 
 def _inverse(transform, y, u, support: sp.Set):
     """The one branch of T(y) = u, and the image of the entries' range."""
-    branches = invert(transform(y), y, u)
-    if len(branches) != 1:
-        raise DeclarationError(
-            given=f"the coordinate {transform(y)}, which has {len(branches)} branches",
-            expected="a one-to-one coordinate of each entry",
-            fix="take a monotone function, such as sympy.exp",
-        )
-    (branch,) = branches
+    branch = coordinate(transform(y), y, u)
     inside = sp.And(branch.condition, inside_of(support, branch.inverse))
     return branch, image(transform(y), y, support, u, inside, True)

@@ -22,7 +22,7 @@ from symdsm.symbolic.coupled import from_coupled
 from symdsm.symbolic.declaration import Declaration, Noise, check_symbols
 from symdsm.symbolic.diffusion import transition
 from symdsm.symbolic.given import expression
-from symdsm.symbolic.invert import invert
+from symdsm.symbolic.invert import coordinate, invert
 from symdsm.symbolic.laws import LAWS, LINE, Law, law_of
 from symdsm.symbolic.logs import exact_log, stable_logs
 from symdsm.symbolic.nodes import LSE, LogAbs
@@ -308,14 +308,7 @@ def change(declaration: Declaration, transform, clean: bool = False) -> Declarat
     y, x = declaration.noisy, declaration.clean
     u = sp.Symbol("u" if "u" not in {s.name for s in declaration.params} | {x.name} else "u_noisy", real=True)
     image_of_y = transform(y)
-    branches = invert(image_of_y, y, u)
-    if len(branches) != 1:
-        raise DeclarationError(
-            given=f"the coordinate {image_of_y}, which has {len(branches)} branches",
-            expected="a one-to-one coordinate on the support",
-            fix="take a monotone function, such as sympy.log on positive values",
-        )
-    (branch,) = branches
+    branch = coordinate(image_of_y, y, u)
     log_density = declaration.log_density.xreplace({y: branch.inverse}) + branch.log_slope(u)
     probe = sp.Symbol(y.name, real=True)
     condition = declaration.inside.xreplace({probe: branch.inverse})

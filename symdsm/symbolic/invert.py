@@ -23,7 +23,7 @@ from symdsm.errors import DeclarationError
 from symdsm.symbolic.logs import exact_log
 from symdsm.symbolic.nodes import LogExpm1, Sigmoid, Softplus
 
-__all__ = ["Branch", "invert"]
+__all__ = ["Branch", "coordinate", "invert"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,18 @@ def invert(g: sp.Expr, noise: sp.Symbol, noisy: sp.Symbol) -> tuple[Branch, ...]
     if any(f.has(noise) for f in refused):
         raise _refusal(g, "a function with flat or broken pieces: the noisy value would have atoms, not a density")
     return tuple(b for b in _peel(g, noise, noisy, sp.true) if b.condition is not sp.false)
+
+
+def coordinate(image: sp.Expr, y: sp.Symbol, u: sp.Symbol) -> Branch:
+    """The one branch of T(y) = u. Raises DeclarationError where there are several."""
+    branches = invert(image, y, u)
+    if len(branches) != 1:
+        raise DeclarationError(
+            given=f"the coordinate {image}, which has {len(branches)} branches",
+            expected="a one-to-one coordinate on the support",
+            fix="take a monotone function, such as sympy.log on positive values",
+        )
+    return branches[0]
 
 
 def _refusal(g: sp.Expr, reason: str) -> DeclarationError:
