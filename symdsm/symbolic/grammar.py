@@ -11,7 +11,8 @@ Functions are those of FUNCTIONS, distributions the continuous univariate ones o
 SymPy's own argument order. A distribution as the whole expression declares the noisy symbol itself, as in
 `Normal(x, sigma)`; inside an expression it is the noise, as in `x*Gamma(L, 1/L)`.
 
-The clean symbol x and the noisy symbol y are real, all other names are positive; a `where` says otherwise. Text is
+The clean symbol x and the noisy symbol y are real, all other names are positive; a `where` says otherwise. I and E are
+numbers in SymPy, so they are names here only where a `where` says so. Text is
 bounded in length, nesting, numbers and exponents (`symdsm.symbolic.limits`), and the result must be real and finite.
 The parser is Pratt's: one loop over binding powers. Source: Pratt 1973, Top down operator precedence.
 """
@@ -46,6 +47,7 @@ FUNCTIONS = {
 _ARITY = dict.fromkeys(("beta", "lowergamma", "uppergamma", "besseli", "besselj", "besselk"), 2)
 CONSTANTS = {"pi": sp.pi}
 _NO_NUMBERS = ("oo", "zoo", "nan", "inf")
+_SYMPY_NUMBERS = {"I": "rename it", "E": "write exp(1)"}
 _WORDS = ("real", "positive", "negative", "nonnegative", "nonpositive", "nonzero", "integer")
 _SIGNS = {">": "positive", ">=": "nonnegative", "<": "negative", "<=": "nonpositive", "!=": "nonzero"}
 
@@ -234,6 +236,12 @@ class _Parser:
         if token.text in _NO_NUMBERS and token.text not in self.table:
             raise refuse(
                 f"{token.text} at position {token.at}", "finite numbers and names", "write a number, or rename it"
+            )
+        if token.text in _SYMPY_NUMBERS and token.text not in {*self.table, *self.assumptions, self.clean}:
+            raise refuse(
+                f"{token.text} at position {token.at}, which is a number in SymPy",
+                "a name that says what it is",
+                f"{_SYMPY_NUMBERS[token.text]}; for a parameter of that name add: where {token.text} > 0",
             )
         if token.text in DISTRIBUTIONS or token.text in DISCRETE_STAND_INS:
             raise refuse(f"{token.text} without arguments", f"{token.text}(...)", "write its parameters")

@@ -200,6 +200,13 @@ def test_log_gap_errs_as_if_its_argument_were_one_unit_away(dtype):
             assert abs(value - exact) <= eps * (abs(at - 1) + exact)
 
 
+def test_log_gap_where_its_argument_overflows():
+    """r - 1 - log r and its slope 1 - 1/r as r -> inf; NaN stays NaN."""
+    r = jnp.float32([np.inf, 1e38, np.nan])
+    assert np.array_equal(special.log_gap(r)[:2], jnp.float32([np.inf, 1e38])) and np.isnan(special.log_gap(r)[2])
+    assert np.array_equal(jax.vmap(jax.grad(special.log_gap))(r)[:2], [1, 1])
+
+
 def test_gradient_of_the_normal_tail():
     u = jnp.float32([-40, -3, -0.1, 0.2, 3])
     truth = [float(N.Mills.numeric(mpmath.mpf(float(v)))) for v in u]

@@ -40,6 +40,7 @@ READS = {
     "log1p(a)": sp.log(1 + a),
     "a where a real": sp.Symbol("a", real=True),
     "x*a where x > 0, a <= 0": sp.Symbol("x", positive=True) * sp.Symbol("a", nonpositive=True),
+    "x*I where I > 0": x * sp.Symbol("I", positive=True),
     "sqrt(x^2) where x > 0": sp.Symbol("x", positive=True),
     "a where a nonzero, a integer": sp.Symbol("a", nonzero=True, integer=True, real=True),
 }
@@ -102,6 +103,8 @@ def test_families_take_sympys_argument_order(name):
         ("x + foo(s)", "a call of foo"),
         ("normal(x, s)", r"write Normal\(..\)"),
         ("oo + Normal(x, s)", "finite numbers"),
+        ("Normal(x, s*E)", r"(?s)number in SymPy.*write exp\(1\)"),
+        ("Normal(I*x, s)", "(?s)number in SymPy.*where I > 0"),
         ("Normal(x, 1/0)", "division of 1 by zero"),
         ("exp(exp(exp(exp(exp(Normal(x, s))))))", "5 exponentials in each other"),
         ("Normal(x, s) where q > 0", "about q"),

@@ -77,10 +77,10 @@ def abs_power(u, b):
     return jnp.abs(u) ** b
 
 
-@differentiable(lambda out, r: (r - 1.0) / r)
+@differentiable(lambda out, r: jnp.where(r < jnp.inf, (r - 1.0) / r, 1.0))
 def log_gap(r):
-    """r - 1 - log r for r > 0; near r = 1 the error is what one unit in the last place of r = y/x makes of it."""
-    return r - 1.0 - jnp.log(r)
+    """r - 1 - log r for r > 0, inf where r = y/x overflows; near r = 1 as wrong as if r were one unit away."""
+    return jnp.where(r < jnp.inf, r - 1.0 - jnp.log(r), r)
 
 
 @differentiable(lambda out, u: 2.0 * hump(u))
