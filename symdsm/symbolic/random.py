@@ -1,5 +1,7 @@
 """Reading a sympy.stats random symbol, and refusing what is no continuous noise."""
 
+from itertools import pairwise
+
 import sympy as sp
 from sympy.stats.joint_rv import JointRandomSymbol
 from sympy.stats.rv import RandomSymbol
@@ -53,6 +55,8 @@ _POSITIVE = {
     "NormalGamma": ("lamda", "alpha", "beta"),
     "GeneralizedMultivariateLogGamma": ("delta", "v", "lamda", "mu"),
 }
+
+_RISING = {"Triangular": ("a", "c", "b"), "Trapezoidal": ("a", "b", "c", "d")}
 
 
 def the_random_symbol(expr: sp.Expr) -> RandomSymbol:
@@ -120,13 +124,15 @@ def check_distribution(distribution, *clean: sp.Symbol) -> None:
 
 
 def required(distribution) -> sp.Basic:
-    """Positive scales and shapes, and a support that is not empty."""
+    """Positive scales and shapes, corners in their order, and a support that is not empty."""
     name = type(distribution).__name__.removesuffix("Distribution")
     arguments = dict(zip(distribution._argnames, distribution.args, strict=False))
     positive = [sp.StrictGreaterThan(arguments[key], 0) for key in _POSITIVE.get(name, ())]
+    corners = [arguments[key] for key in _RISING.get(name, ())]
+    rising = [after - before >= 0 for before, after in pairwise(corners)]
     support = distribution.set
     length = [support.end - support.start > 0] if isinstance(support, sp.Interval) else []
-    return sp.And(*positive, *length)
+    return sp.And(*positive, *rising, *length)
 
 
 def _entries(value) -> list[sp.Expr]:

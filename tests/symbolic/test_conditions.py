@@ -17,6 +17,10 @@ TABLE = {
     "a power under a logarithm": (st.Kumaraswamy("y", a, -1 / sp.log(1 - p**a)), p, {sp.Lt(p, 1)}),
     "a root": (st.Normal("y", rho * x, s * sp.sqrt(1 - rho**2)), x, {sp.Lt(rho**2, 1)}),
     "an interval": (x + st.Uniform("e", -s, b), x, {b + s > 0}),
+    "the peak of a triangle": (x + st.Triangular("e", -s, s, b), x, {b + s >= 0, s >= b}),
+    "a root with its logarithm": (st.Normal("y", x, sp.sqrt(1 - rho**2)), x, {sp.Lt(rho**2, 1)}),
+    "a root in the mean": (st.Normal("y", x * sp.sqrt(1 - rho**2), s), x, {sp.Le(rho**2, 1)}),
+    "minus a logarithm": (st.Normal("y", x, sp.sqrt(-sp.log(a))), x, {sp.Lt(a, 1)}),
     "an interval's length by a root": (x + st.Uniform("e", -s, sp.sqrt(b)), x, {b >= 0, sp.sqrt(b) + s > 0}),
 }
 
@@ -31,6 +35,21 @@ def test_conditions_move_with_the_coordinates():
     assert conditions(beta.change(sp.log)._declaration) == (sp.Lt(p, 1),)
     mixed = sd.Kernel.mixture({beta: rho, beta.subs({a: 2 * a}): 1 - rho})
     assert set(conditions(mixed._declaration)) == {sp.Lt(p, 1), rho > 0, sp.Lt(rho, 1)}
+
+
+def test_conditions_on_the_side_of_a_piece_that_the_noisy_value_chooses():
+    y, w = sp.symbols("y w", real=True)
+    pieces = sp.Piecewise((sp.log(w) + y - x, y < x), (sp.log(1 - w) - y + x, True))
+    two_sided = sd.Kernel.from_density(pieces, y, x, log=True)
+    assert set(conditions(two_sided._declaration)) == {w >= 0, sp.Le(w, 1)}
+
+
+def test_conditions_of_a_rate_that_is_integrated():
+    """The variance of the VP kernel is 1 - exp(-t (beta_min + t (beta_max - beta_min)/2))."""
+    vp = sd.families.vp()._declaration
+    (limit,) = conditions(vp)
+    low, high, t = sp.symbols("beta_min beta_max t", positive=True)
+    assert sp.simplify((limit.lhs - limit.rhs) / (low + t * (high - low) / 2)).is_positive
 
 
 def test_a_condition_is_where_the_log_density_is_real():
