@@ -17,7 +17,7 @@ import sympy as sp
 
 from symdsm.codegen.arrays import emit_score, signature
 from symdsm.codegen.arrays_function import name_of
-from symdsm.codegen.guards import guard_lines
+from symdsm.codegen.guards import Guards, nan_with
 from symdsm.codegen.naming import shared
 from symdsm.codegen.printer import JaxPrinter
 from symdsm.codegen.source import module_text
@@ -72,17 +72,22 @@ def _same(params, doc: str, suffix: str = "") -> str:
     return _written(f"denoise{suffix}", params, doc, [], f"posterior_mean{suffix}(y, score{_given(params)})")
 
 
+def _guards(declaration, printer: JaxPrinter) -> Guards:
+    """The guards of the scalar parameters."""
+    return Guards(declaration, {p: name_of(p) for p in declaration.params if p.is_Symbol}, printer.doprint)
+
+
 def _scalar(declaration: Declaration, found: Tweedie, suffix: str = "") -> list[str]:
     params, y = [p.name for p in declaration.params], declaration.noisy
-    guards = guard_lines(declaration.params, {p: p.name for p in declaration.params})
     printer = JaxPrinter({y: "y", sp.Symbol(y.name, real=True): "y", found.score: "score"})
+    guards = _guards(declaration, printer)
     inside = declaration.inside
     guarded = inside is not sp.true and declaration.clean not in inside.free_symbols
 
     def written(name, expr, doc):
         named, (value,) = shared([stabilise(expr)], y, declaration.clean)
-        lines = guards + [f"{s.name} = {printer.doprint(e)}" for s, e in named]
-        value = printer.doprint(value)
+        lines = guards.lines() + [f"{s.name} = {printer.doprint(e)}" for s, e in named]
+        value = guards.checked(printer.doprint(value), expr)
         if guarded:
             value = f"jnp.where({printer.doprint(inside)}, {value}, jnp.nan)"
         return _written(f"{name}{suffix}", params, doc, lines, value)
@@ -141,7 +146,7 @@ def _vector(declaration: VectorDeclaration, found: Tweedie) -> list[str]:
         'x = jnp.linalg.solve(normal, jnp.einsum("...ia,...i->...a", slope, pull)[..., None])[..., 0]',
     ]
     params = [p.name for p in declaration.params]
-    lines = guard_lines(declaration.params, {p: p.name for p in declaration.params}) + lines
+    lines = _guards(declaration, printer).lines() + lines
     doc = f"E[{', '.join(map(str, declaration.transition.clean))} | y] from score = d/dy log q(y)."
     mean = _written("posterior_mean", params, doc, lines, "x[..., 0]" if k == 1 else "x")
     return [_STACK, mean, _same(params, doc)]
@@ -168,11 +173,15 @@ def _over_events(declaration, found: Tweedie, body: list[str]) -> list[str]:
     d = declaration.density
     params = [name_of(p) for p in declaration.params]
     core = signature(d)
-    event, used = core[name_of(d.noisy)], [p for p in params if re.search(rf"\b{p}\b", "\n".join(body))]
+    guards = _guards(declaration, JaxPrinter({p: name_of(p) for p in declaration.params if p.is_Symbol}))
+    used = [p for p in params if re.search(rf"\b{p}\b", "\n".join(body))]
+    deaf = [guards.names[s] for s in guards.limited if guards.names[s] not in used]
+    *lines, value = body
+    body, used = [*lines, f"return {nan_with(deaf, value.removeprefix('return '))}"], [*used, *deaf]
+    event = core[name_of(d.noisy)]
     words = ",".join([event, event, *(core[p] for p in used)]) + f"->{event}"
     names = ", ".join(["y", "score", *used])
-    guards = guard_lines([p for p in declaration.params if p.is_Symbol], {p: name_of(p) for p in declaration.params})
-    lines = [*guards, "", f"def of_event({names}):", *(f"    {line}" for line in body), ""]
+    lines = [*guards.lines(), "", f"def of_event({names}):", *(f"    {line}" for line in body), ""]
     doc = f"E[{found.statistic} | y] from score = d/dy log q(y)."
     mean = _written("posterior_mean", params, doc, lines, f'jnp.vectorize(of_event, signature="{words}")({names})')
     return [mean, _same(params, doc)]
@@ -185,7 +194,11 @@ def _smoothed_lines(d) -> tuple[list[str], list[str]]:
         matrix, scale, is_covariance = factor
         factor = JaxPrinter({s: name_of(s) for s in d.scalar_params}).doprint(1 / scale)
         name = name_of(matrix)
-        product = f"{name} @ score" if is_covariance else f'jax.scipy.linalg.solve({name}, score, assume_a="pos")'
+        product = (
+            f"_where_definite({name}, {name} @ score)"
+            if is_covariance
+            else f'jax.scipy.linalg.solve({name}, score, assume_a="pos")'
+        )
         return [], [f"return y + {factor} * ({product})"]
     _, centred = centre(d)
     nothing = sp.Symbol("nothing", real=True)

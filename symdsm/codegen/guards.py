@@ -6,20 +6,28 @@ NaN too. For a scalar this costs nothing, for an array one comparison in a loop 
 
 What the signs leave open (symbolic/conditions.py), such as x < 1 for the mean of a beta law, follows in the same way:
 `x = _within(x, x < 1)`. The clean value carries such a condition where it occurs in it, else one of the parameters.
+
+A matrix that must be positive definite has a Cholesky factor. Functions of one event that need none are written as
+`_where_definite(P, ...)`. The factor is taken once for a batch, and while tracing where the matrix is a constant; a
+single event of n coordinates whose P is traced takes some n times as long with it as P (y - x) alone.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import sympy as sp
 
+from symdsm.symbolic.conditions import conditions
+
 __all__ = [
     "RULES",
+    "Guards",
     "carrier",
     "carries",
     "complement",
     "condition_lines",
     "guard_functions",
     "guard_lines",
+    "nan_with",
     "rules_of",
 ]
 
@@ -32,6 +40,15 @@ _FUNCTION = '''def _{rule}(value: jax.Array | float) -> jax.Array:
 _WITHIN = '''def _within(value: jax.Array | float, condition: jax.Array | bool) -> jax.Array:
     """The value where the condition holds, NaN elsewhere."""
     return value + jnp.where(condition, 0.0, jnp.nan)'''
+
+_WHERE_DEFINITE = '''def _where_definite(matrix: jax.Array, value: jax.Array) -> jax.Array:
+    """The value where the matrix is positive definite, NaN elsewhere; a constant is judged while tracing."""
+    if isinstance(matrix, jax.core.Tracer):
+        factor = jnp.linalg.cholesky(jax.lax.stop_gradient(matrix))
+    else:
+        with jax.ensure_compile_time_eval():
+            factor = jnp.linalg.cholesky(matrix)
+    return value + jnp.where(jnp.isnan(factor).any(), jnp.nan, 0.0)'''
 
 
 def rules_of(symbol) -> tuple[str, ...]:
@@ -58,7 +75,35 @@ def condition_lines(conditions: Sequence, symbols: Collection, clean: Collection
 def guard_functions(body: str) -> list[str]:
     """The definitions of those guards that the body calls."""
     signs = [_FUNCTION.format(rule=rule, sign=sign) for rule, sign in RULES.items() if f"_{rule}(" in body]
-    return [*signs, *[_WITHIN] * ("_within(" in body)]
+    return [*signs, *[_WITHIN] * ("_within(" in body), *[_WHERE_DEFINITE] * ("_where_definite(" in body)]
+
+
+class Guards:
+    """The guards of a function whose arguments `names` gives: x and the parameters, each with its name in the code."""
+
+    def __init__(self, declaration, names: Mapping[sp.Basic, str], doprint: Callable):
+        self.names, self.doprint, self.conditions = names, doprint, conditions(declaration)
+        self.clean = getattr(declaration, "clean_symbols", None) or (declaration.clean,)
+        carriers = {carrier(c, self.clean) for c in self.conditions}
+        self.limited = [s for s in names if rules_of(s) or s in carriers]
+
+    def lines(self, symbols: Collection | None = None) -> list[str]:
+        """Lines that turn the arguments into NaN outside their assumptions; all of them, or those given."""
+        symbols = list(self.names) if symbols is None else symbols
+        return guard_lines(symbols, self.names) + condition_lines(self.conditions, symbols, self.clean, self.doprint)
+
+    def deaf(self, *exprs: sp.Basic) -> list:
+        """The guarded arguments that some printed value would not notice to be NaN."""
+        return [s for s in self.limited if not all(carries(e, s) for e in exprs)]
+
+    def checked(self, value: str, *exprs: sp.Basic) -> str:
+        """The text of a value of the expressions, NaN where an argument is that it does not depend on."""
+        return nan_with([self.names[s] for s in self.deaf(*exprs)], value)
+
+
+def nan_with(names: Sequence[str], value: str) -> str:
+    """The value, NaN where one of the names is."""
+    return f"jnp.where(jnp.isnan({' + '.join(names)}), jnp.nan, {value})" if names else value
 
 
 def complement(condition: sp.Basic) -> sp.Basic:

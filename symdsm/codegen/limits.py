@@ -1,8 +1,7 @@
 """The conditions of symbolic/conditions.py as functions that judge a Program's concrete arguments.
 
 So are the matrices of a coupled kernel that must be positive definite: those whose determinant or inverse it holds. A
-Cholesky factor tells. Traced matrices are not judged: what needs the factor is NaN there, but the score of a given
-precision matrix, which needs none, would take n times as long with one.
+Cholesky factor tells.
 """
 
 import hashlib
@@ -20,7 +19,6 @@ from symdsm.codegen.source import module_text
 from symdsm.symbolic.conditions import conditions
 from symdsm.symbolic.coupled import CoupledDeclaration
 from symdsm.symbolic.product import ProductDeclaration
-from symdsm.symbolic.vector import VectorDeclaration
 
 __all__ = ["limits"]
 
@@ -29,7 +27,7 @@ def limits(declaration) -> list[Limit]:
     """One for each condition; those of a product know their block."""
     if isinstance(declaration, ProductDeclaration):
         return [limit for name, block in declaration.blocks for limit in _of_block(block, name)]
-    return [] if isinstance(declaration, VectorDeclaration) else _of_block(declaration, None)
+    return _of_block(declaration, None)
 
 
 def _of_block(declaration, block: str | None) -> list[Limit]:

@@ -8,12 +8,11 @@ mean_score(x, /, **params)      E[d/dy log p(y | x) | x], p at the upper ends le
 import sympy as sp
 
 from symdsm.codegen.arrays_function import name_of
-from symdsm.codegen.guards import complement, condition_lines, guard_lines
+from symdsm.codegen.guards import Guards, complement
 from symdsm.codegen.printer import JaxPrinter
 from symdsm.codegen.source import module_text
 from symdsm.codegen.stabilise import stabilise
 from symdsm.errors import DerivationError
-from symdsm.symbolic.conditions import conditions
 from symdsm.symbolic.declaration import Declaration
 from symdsm.symbolic.findings import Regularity
 
@@ -28,18 +27,19 @@ def mean_score_source(declaration, regularity: Regularity) -> str:
     names = [name_of(p) for p in declaration.params]
     keywords = f", *, {', '.join(f'{n}: jax.Array | float' for n in names)}" if names else ""
     head = f'def mean_score(x: jax.Array, /{keywords}) -> jax.Array:\n    """E[score | x]."""\n'
-    if found.value == 0:
+    if found.value == 0 and not isinstance(declaration, Declaration):
         return module_text('"""The mean of the score."""', [head + "    return jnp.zeros_like(x)"])
     if not isinstance(declaration, Declaration):
         raise _no_mean(f"{found.value}, of several values at once")
     symbols = {declaration.clean: "x", **{p: p.name for p in declaration.params}}
     printer = JaxPrinter(symbols)
-    value, every = printer.doprint(stabilise(found.value)), ["x", *names]
+    guards = Guards(declaration, symbols, printer.doprint)
+    value, every = printer.doprint(stabilise(sp.sympify(found.value))), ["x", *names]
     if found.when != sp.true:
         value = f"jnp.where({printer.doprint(complement(found.when))}, jnp.nan, {value})"
+    value = guards.checked(value, sp.sympify(found.value))
     lines = [
-        *guard_lines(list(symbols), symbols),
-        *condition_lines(conditions(declaration), symbols, (declaration.clean,), printer.doprint),
+        *guards.lines(),
         f"shape = jnp.broadcast_shapes({', '.join(f'jnp.shape({n})' for n in every)})",
         f"dtype = jnp.result_type({', '.join([*every, '0.0'])})",
         f"return jnp.broadcast_to(jnp.asarray({value}, dtype), shape)",

@@ -7,9 +7,12 @@ all with the kernel's parameters by name, the level among them, elementwise. For
 last axis, diffusion returns the matrix g, and its square is applied as g (g' score).
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import sympy as sp
 
-from symdsm.codegen.guards import guard_lines
+from symdsm.codegen.guards import Guards
 from symdsm.codegen.layout import formatted
 from symdsm.codegen.naming import compact, statements
 from symdsm.codegen.printer import JaxPrinter
@@ -49,9 +52,11 @@ def bridge_source(declaration) -> str:
     y, x = declaration.noisy, declaration.clean
     exprs = [compact(stabilise(found.mean)), compact(stabilise(sp.sqrt(found.variance)))]
     printer = JaxPrinter({y: "y", sp.Symbol(y.name, real=True): "y", x: "x", found.before: "before"})
-    lines, (mean, sd) = statements(exprs, printer.doprint, y, x)
+    lines, values = statements(exprs, printer.doprint, y, x)
+    guards = _guards(declaration, printer, {x: "x", found.before: "before"})
+    mean, sd = (guards.checked(value, expr) for value, expr in zip(values, exprs, strict=True))
     signature = f"def bridge(y: jax.Array, x: jax.Array, before: jax.Array | float, /{_typed(declaration)})"
-    body = [*_guards(declaration), *lines, f"return {mean}, {sd}"]
+    body = [*guards.lines(), *lines, f"return {mean}, {sd}"]
     text = "\n".join(f"    {line}" for line in body)
     doc = '    """Mean and sd of the noisy value at the level `before`, given the noisy value y and the clean x."""'
     function = f"{signature} -> tuple[jax.Array, jax.Array]:\n{doc}\n{text}"
@@ -62,14 +67,17 @@ def _typed(declaration) -> str:
     return "".join([", *", *(f", {p.name}: jax.Array | float" for p in declaration.params)])
 
 
-def _guards(declaration) -> list[str]:
-    return guard_lines(declaration.params, {p: p.name for p in declaration.params})
+def _guards(declaration, printer: JaxPrinter, more: Mapping = MappingProxyType({})) -> Guards:
+    """The guards of the parameters, and of more symbols by name."""
+    return Guards(declaration, {**more, **{p: p.name for p in declaration.params}}, printer.doprint)
 
 
 def _scalar(declaration, name: str, expr: sp.Expr) -> str:
     y, inside = declaration.noisy, declaration.inside
     printer = JaxPrinter({y: "y", sp.Symbol(y.name, real=True): "y", _SCORE: "score"})
+    guards = _guards(declaration, printer)
     lines, (value,) = statements([compact(stabilise(expr))], printer.doprint, y, declaration.clean)
+    value = guards.checked(value, expr)
     if inside is not sp.true and declaration.clean not in inside.free_symbols:
         value = f"jnp.where({printer.doprint(inside)}, {value}, jnp.nan)"
     elif expr.is_number:
@@ -78,7 +86,7 @@ def _scalar(declaration, name: str, expr: sp.Expr) -> str:
         value = f"jnp.broadcast_to({value}, shape)"
     scored = ["score"] if name in ("flow", "reverse") else []
     shapes = ", ".join(f"jnp.shape({n})" for n in ["y", *scored, *(p.name for p in declaration.params)])
-    body = [*_guards(declaration), *lines, f"return {value}"]
+    body = [*guards.lines(), *lines, f"return {value}"]
     if "shape" in value:
         body.insert(0, f"shape = jnp.broadcast_shapes({shapes})")
     return _written(declaration, name, body)
@@ -101,16 +109,19 @@ def _vector(declaration, found: Process) -> list[str]:
     n, m = found.diffusion.shape
     printer = JaxPrinter({s: f"y[..., {k}]" for k, s in enumerate(declaration.noisy_symbols)})
     given = "".join(f", {p.name}={p.name}" for p in declaration.params)
+    local = "g" if "g" not in {p.name for p in declaration.params} else "g_"
 
     def stacked(name, matrix, batch, shape):
+        guards = _guards(declaration, printer)
         lines, texts = statements([stabilise(e) for e in matrix], printer.doprint, *(sp.Dummy(), sp.Dummy()))
+        texts = [guards.checked(text, entry) for text, entry in zip(texts, matrix, strict=True)]
         value = f"_stack(({', '.join(texts)},), {batch}, {shape})"
-        return _written(declaration, name, [*_guards(declaration), *lines, f"return {value}"])
+        return _written(declaration, name, [*guards.lines(), *lines, f"return {value}"])
 
     def pushed(name, factor):
         body = [
-            f"g = diffusion(y{given})",
-            f'return drift(y{given}) - {factor}jnp.einsum("...ij,...kj,...k->...i", g, g, score)',
+            f"{local} = diffusion(y{given})",
+            f'return drift(y{given}) - {factor}jnp.einsum("...ij,...kj,...k->...i", {local}, {local}, score)',
         ]
         return _written(declaration, name, body)
 

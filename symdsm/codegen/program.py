@@ -228,7 +228,7 @@ class Program:
         if name not in self._compiled:
             raise self._missing(name)
         try:
-            return self._compiled[name](*keys, *values, **params)
+            return self._function(name, values, params)(*keys, *values, **params)
         except (TypeError, ValueError) as error:
             shapes = {**dict(zip(arrays, values, strict=True)), **params}
             shown = ", ".join(f"{n} of shape {jnp.shape(a)}" for n, a in shapes.items() if not isinstance(a, dict))
@@ -237,6 +237,13 @@ class Program:
                 expected="shapes that fit together",
                 fix="give arrays that broadcast; for a coupled kernel the trailing axes are the event",
             ) from error
+
+    def _function(self, name, values, params):
+        """The compiled function; the plain one inside a trace where a matrix is a constant, which it then stays."""
+        inside = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((values, params)))
+        constant = any(jnp.ndim(p) > 1 and not isinstance(p, jax.core.Tracer) for p in params.values())
+        plain = getattr(self._module, name, None) if inside and constant else None
+        return self._compiled[name] if plain is None else plain
 
     @property
     def needs_chains(self) -> bool:

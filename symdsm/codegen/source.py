@@ -11,15 +11,7 @@ import sympy as sp
 from symdsm.codegen.docstring import assumptions, density_of, formula, in_words, module_docstring, slope_of
 from symdsm.codegen.draws import density_draw_lines, draw_lines
 from symdsm.codegen.fisher import fisher_lines, level_fisher_lines
-from symdsm.codegen.guards import (
-    carrier,
-    carries,
-    complement,
-    condition_lines,
-    guard_functions,
-    guard_lines,
-    rules_of,
-)
+from symdsm.codegen.guards import Guards, complement, guard_functions
 from symdsm.codegen.naming import compact, cost, statements
 from symdsm.codegen.printer import JaxPrinter
 from symdsm.codegen.shorten import powers_by_logs, shorten
@@ -121,8 +113,7 @@ class _Emitter:
         self.params = [s.name for s in declaration.params]
         self.symbols = {x: "x", **{s: s.name for s in declaration.params}}
         self.known = _meanings(declaration)
-        self.conditions = conditions(declaration)
-        self.limited = {s for s in self.symbols if rules_of(s)} | {carrier(c, (x,)) for c in self.conditions}
+        self.guards = Guards(declaration, self.symbols, self._print)
 
     @property
     def keywords(self) -> str:
@@ -144,19 +135,13 @@ class _Emitter:
     def _guards(self, *used: sp.Basic) -> list[str]:
         """Lines that turn x and the parameters into NaN outside their assumptions; all of them, or those used."""
         free = set().union(*(e.free_symbols for e in used)) if used else set(self.symbols)
-        return self._guards_of([s for s in self.symbols if s in free]) if self.guarded else []
-
-    def _guards_of(self, symbols) -> list[str]:
-        clean = (self.declaration.clean,)
-        return guard_lines(symbols, self.symbols) + condition_lines(self.conditions, symbols, clean, self._print)
+        return self.guards.lines([s for s in self.symbols if s in free]) if self.guarded else []
 
     def _checked(self, value: str, exprs) -> tuple[list[str], str]:
         """NaN in place of a value that would not notice that x or a parameter is NaN."""
-        deaf = [s for s in self.symbols if s in self.limited and not all(carries(e, s) for e in exprs)]
-        if not deaf or not self.guarded:
+        if not self.guarded:
             return [], value
-        names = [self.symbols[s] for s in deaf]
-        return self._guards_of(deaf), f"jnp.where(jnp.isnan({' + '.join(names)}), jnp.nan, {value})"
+        return self.guards.lines(self.guards.deaf(*exprs)), self.guards.checked(value, *exprs)
 
     def pointwise(self, name: str, expr: sp.Expr, outside: str, doc: str) -> str:
         lines, (value,) = self._lines([expr])

@@ -79,7 +79,9 @@ def coupled_source(declaration: ArrayDeclaration, digest: str) -> str:
     for name, text in texts.items():
         functions.append(_named(text))
         doc = _DOCS[name].format(y=y, x=x, level=level)
-        functions.append(_public(name, core, doc, guards, conditions(declaration)))
+        functions.append(
+            _public(name, core, doc, guards, conditions(declaration), _unfactored(declaration, name, text))
+        )
     if "sample" in texts:
         given = "".join(f", {p}={p}" for p in params)
         functions.append(_target("target", f"y, score(y, x{given})", given, params))
@@ -152,7 +154,15 @@ def _typed(params) -> str:
     return f", *, {', '.join(f'{p}: jax.Array | float' for p in params)}" if params else ""
 
 
-def _public(name: str, core: dict[str, int], doc: str, symbols: dict[str, sp.Basic], limits) -> str:
+def _unfactored(declaration: ArrayDeclaration, name: str, text: str) -> list[str]:
+    """The matrices that must be positive definite, and of which the function takes no Cholesky factor."""
+    matrices = [arrays.name_of(m) for m in getattr(declaration.density, "positive_definite", ())]
+    if name == "sample_by" or (name == "sample" and len(matrices) == 1):
+        return []
+    return [m for m in matrices if f"cholesky({m})" not in text]
+
+
+def _public(name: str, core: dict[str, int], doc: str, symbols: dict[str, sp.Basic], limits, matrices) -> str:
     y, x, *params = core
     draws = name in ("sample", "sample_by")
     positional = {"sample": ["key", x], "sample_by": ["key", x], "fisher": [x], "level_fisher": [x]}.get(name, [y, x])
@@ -168,10 +178,13 @@ def _public(name: str, core: dict[str, int], doc: str, symbols: dict[str, sp.Bas
     guards += condition_lines(limits, guarded, (symbols.get(x),), JaxPrinter(names).doprint)
     call = ", ".join(chain + [a for a in arguments if a not in params] + [f"{p}={p}" for p in params])
     head = ", ".join([*chain, head])
+    value = f"_{name}_of_event({call})"
+    for matrix in matrices:
+        value = f"_where_definite({matrix}, {value})"
     return (
         f'def {name}({head}, /{_typed(params)}) -> jax.Array:\n    """{doc}"""\n'
         f"{''.join(f'    {line}\n' for line in guards)}\n"
-        f"    def of_event({', '.join(arguments)}):\n        return _{name}_of_event({call})\n\n"
+        f"    def of_event({', '.join(arguments)}):\n        return {value}\n\n"
         f"    return _over_events(of_event, ({arrays_text}), ({axes}){key})"
     )
 

@@ -10,7 +10,7 @@ import sympy as sp
 
 from symdsm.codegen.docstring import assumptions, density_of, formula, in_words, module_docstring, slope_of
 from symdsm.codegen.draws import draw_lines, primitive_draws
-from symdsm.codegen.guards import carrier, carries, complement, condition_lines, guard_lines, rules_of
+from symdsm.codegen.guards import Guards, complement
 from symdsm.codegen.naming import compact, statements
 from symdsm.codegen.printer import JaxPrinter
 from symdsm.codegen.shorten import shorten
@@ -59,12 +59,13 @@ def joint_denoiser(declaration: JointDeclaration, found: Tweedie) -> list[str]:
     means = list(found.mean) if isinstance(found.mean, sp.MatrixBase) else [found.mean]
     lines, values = emit._lines([stabilise(e) for e in means])
     unpacked = [*emit._unpack(emit.y, "y"), *emit._unpack(slopes, "score")]
-    guards = guard_lines(declaration.params, {p: p.name for p in declaration.params})
+    guards = Guards(declaration, {p: p.name for p in declaration.params}, emit._print)
+    values = [guards.checked(value, mean) for value, mean in zip(values, means, strict=True)]
     shape = f"shape = {emit._shape(emit.y[0], slopes[0])}"
     value = values[0] if len(values) == 1 else _stacked(values)
     arguments = f"y: jax.Array, score: jax.Array, /{emit.keywords}"
     doc = "E[x | y] from score = d/dy log q(y)."
-    mean = emit._function("posterior_mean", arguments, doc, [*unpacked, *guards, shape, *lines], value)
+    mean = emit._function("posterior_mean", arguments, doc, [*unpacked, *guards.lines(), shape, *lines], value)
     again = f"posterior_mean(y, score{emit.forwarded})"
     return [_STACK, mean, emit._function("denoise", arguments, "The same: the score identifies x itself.", [], again)]
 
@@ -97,7 +98,8 @@ class _Emitter:
         for symbol, name in zip(declaration.noisy_symbols, self.y, strict=True):
             self.names |= {symbol: name, sp.Symbol(symbol.name, real=True): name}
         self.taken = taken
-        self.conditions = conditions(declaration)
+        arguments = [*declaration.clean_symbols, *declaration.params]
+        self.guards = Guards(declaration, {s: self.names.get(s, s.name) for s in arguments}, self._print)
 
     @property
     def keywords(self) -> str:
@@ -116,22 +118,9 @@ class _Emitter:
         local = {s: sp.Symbol(name, **s._assumptions_orig) for s, name in self.names.items()}
         return statements([compact(e.xreplace(local)) for e in exprs], self._print, *nobody)
 
-    def _guards(self) -> list[str]:
-        """Lines that turn clean values and parameters into NaN outside their assumptions."""
-        symbols = [*self.declaration.clean_symbols, *self.declaration.params]
-        lines = guard_lines(symbols, self.names | {s: s.name for s in self.declaration.params})
-        return lines + condition_lines(self.conditions, symbols, self.declaration.clean_symbols, self._print)
-
     def _checked(self, values: list[str], exprs) -> list[str]:
         """NaN in place of a value that would not notice that a clean value or a parameter is NaN."""
-        clean = self.declaration.clean_symbols
-        carriers = {carrier(c, clean) for c in self.conditions}
-        symbols = [s for s in (*clean, *self.declaration.params) if rules_of(s) or s in carriers]
-        out = []
-        for value, expr in zip(values, exprs, strict=True):
-            deaf = [self.names.get(s, s.name) for s in symbols if not carries(expr, s)]
-            out.append(f"jnp.where(jnp.isnan({' + '.join(deaf)}), jnp.nan, {value})" if deaf else value)
-        return out
+        return [self.guards.checked(value, expr) for value, expr in zip(values, exprs, strict=True)]
 
     def _unpack(self, names, array) -> list[str]:
         if names == [array]:
@@ -148,7 +137,7 @@ class _Emitter:
     def at_y(self, name: str, exprs: list[sp.Expr], outside: str, doc: str) -> str:
         """A function of (y, x): one number, or one for each coordinate."""
         declaration, lines = self.declaration, [*self._unpack(self.y, "y"), *self._unpack(self.x, "x")]
-        lines += [*self._guards(), f"shape = {self._shape(self.y[0], self.x[0])}"]
+        lines += [*self.guards.lines(), f"shape = {self._shape(self.y[0], self.x[0])}"]
         inside = declaration.inside
         if inside is not sp.true:
             lines.append(f"outside = {self._print(complement(inside))}")
@@ -182,7 +171,7 @@ class _Emitter:
 
     def _noise_lines(self) -> list[str]:
         drawn = f"{', '.join(self.e)} = _noise({', '.join(['key', *self._inputs])})"
-        return [*self._unpack(self.x, "x"), *self._guards(), drawn, f"shape = jnp.shape({self.e[0]})"]
+        return [*self._unpack(self.x, "x"), *self.guards.lines(), drawn, f"shape = jnp.shape({self.e[0]})"]
 
     def _inverse_lines(self, k: int) -> list[str]:
         """A coordinate of noise without a recipe, as codegen/draws.py draws it: exactly, or by its inverse CDF."""
@@ -226,11 +215,10 @@ class _Emitter:
         return out
 
     def fisher(self, information) -> str:
-        lines = [*self._unpack(self.x, "x"), *self._guards()]
+        lines = [*self._unpack(self.x, "x"), *self.guards.lines()]
         dtype = f"jnp.result_type({', '.join(['x', *self.params, '0.0'])})"
-        value = (
-            f"jnp.broadcast_to(jnp.asarray({self._print(stabilise(information))}, {dtype}), {self._shape(self.x[0])})"
-        )
+        (value,) = self._checked([f"jnp.asarray({self._print(stabilise(information))}, {dtype})"], [information])
+        value = f"jnp.broadcast_to({value}, {self._shape(self.x[0])})"
         doc = "Trace of the Fisher information, E |score|**2."
         return self._function("fisher", f"x: jax.Array, /{self.keywords}", doc, lines, value)
 

@@ -1,24 +1,26 @@
 """The module of a vector Gaussian kernel: the state on the last axis, a Cholesky factor of its covariance.
 
 Everything but the entries of the mean, the covariance and their slopes in the level is the same text for every such
-kernel, so it is a template.
+kernel, so it is a template. The covariance is NaN wherever a parameter is, and with it all that follows.
 """
 
+import re
 from string import Template
 
 import sympy as sp
 
 from symdsm.codegen.docstring import assumptions, module_docstring
-from symdsm.codegen.guards import guard_functions, guard_lines
+from symdsm.codegen.guards import Guards, guard_functions
 from symdsm.codegen.naming import compact, statements
 from symdsm.codegen.printer import JaxPrinter
 from symdsm.codegen.stabilise import stabilise
+from symdsm.symbolic.conditions import conditions
 from symdsm.symbolic.nodes import plain
 from symdsm.symbolic.vector import VectorDeclaration
 
 __all__ = ["vector_source"]
 
-_MODULE = Template('''$docstring
+_MODULE = '''$docstring
 
 import jax
 import jax.numpy as jnp
@@ -124,7 +126,21 @@ def level_fisher($x_in) -> jax.Array:
     pulled = solve_triangular(factor, moved[..., None], lower=True)
     turned = cho_solve((factor, True), jnp.broadcast_to(covariance_slope($given), factor.shape))
     return (pulled**2).sum((-2, -1)) + 0.5 * jnp.einsum("...ij,...ji->...", turned, turned)
-''')
+'''
+
+_LOCAL = (
+    *("mean", "mean_slope", "covariance", "covariance_slope"),
+    *("a", "drifted", "factor", "inverse", "log_det", "minus_mean", "moved", "noise", "pull", "pulled", "residual"),
+    *("shape", "slope", "trace", "turned", "u"),
+)
+
+
+def _module_for(names: list[str]) -> Template:
+    """The template, in which a name of its own that is a parameter's as well has a mark behind it."""
+    text = _MODULE
+    for name in set(names) & set(_LOCAL):
+        text = re.sub(rf"(?<![.$\w]){name}\b", f"{name}_", text)
+    return Template(text)
 
 
 def vector_source(declaration: VectorDeclaration, digest: str) -> str:
@@ -135,15 +151,22 @@ def vector_source(declaration: VectorDeclaration, digest: str) -> str:
     printer = JaxPrinter({c: "x" if one else f"x[..., {k}]" for k, c in enumerate(t.clean)})
     typed = ", ".join(f"{p}: jax.Array | float" for p in names)
 
-    def entries(matrix):
+    guards = Guards(declaration, {p: p.name for p in declaration.params}, printer.doprint)
+
+    def entries(matrix, checked=False):
         exprs = [compact(stabilise(e)) for e in matrix]
-        used = set().union(*(e.free_symbols for e in exprs))
-        guards = guard_lines([p for p in declaration.params if p in used], {p: p.name for p in declaration.params})
         lines, texts = statements(exprs, printer.doprint, *(sp.Dummy(), sp.Dummy()))
-        lines = [*guards, *lines, f"entries = ({', '.join(texts)},)"]
+        used = guards.names if checked else set().union(*(e.free_symbols for e in exprs))
+        if checked:
+            texts = [guards.checked(text, expr) for text, expr in zip(texts, exprs, strict=True)]
+        lines = [
+            *guards.lines([p for p in declaration.params if p in used]),
+            *lines,
+            f"entries = ({', '.join(texts)},)",
+        ]
         return "\n".join(f"    {line}" for line in lines)
 
-    body = _MODULE.substitute(
+    body = _module_for(names).substitute(
         docstring=_docstring(declaration, digest),
         n=n,
         log_constant=printer.doprint(sp.Rational(n, 2) * sp.log(2 * sp.pi)),
@@ -157,7 +180,7 @@ def vector_source(declaration: VectorDeclaration, digest: str) -> str:
         x_shape="jnp.shape(x)" if one else "jnp.shape(x)[:-1]",
         mean=entries(t.mean),
         mean_slope=entries(t.mean.diff(level)),
-        covariance=entries(t.covariance),
+        covariance=entries(t.covariance, checked=True),
         covariance_slope=entries(t.covariance.diff(level)),
     )
     shape = f"_shape({', '.join(names)})"
@@ -170,7 +193,7 @@ def vector_source(declaration: VectorDeclaration, digest: str) -> str:
 
 def _docstring(declaration: VectorDeclaration, digest: str) -> str:
     t = declaration.transition
-    given = assumptions([*t.clean, *declaration.params])
+    given = assumptions([*t.clean, *declaration.params], conditions(declaration))
     mean, covariance = (sp.Matrix(m).applyfunc(plain) for m in (t.mean, t.covariance))
     formulas = [
         (("E[y | x]", r"\mathbb{E}[y \mid x]"), (str(list(mean)), sp.latex(mean))),

@@ -122,5 +122,12 @@ def test_an_indefinite_matrix_is_refused_and_gives_nan_when_traced(family, name)
         with pytest.raises(ParameterError, match="positive definite"):
             batch = jnp.stack([jnp.eye(2), matrix])
             getattr(program, method)(y, x, sigma=0.7, **{name: batch})
-    traced = jax.jit(lambda m: program.log_prob(y, x, sigma=0.7, **{name: m}))
-    assert jnp.isnan(traced(matrix)) and jnp.isfinite(traced(jnp.eye(2)))
+    calls = dict.fromkeys(("log_prob", "score", "level_score", "posterior_mean"), (y, x))
+    calls |= dict.fromkeys(("fisher", "level_fisher"), (x,)) | {"sample": (jax.random.key(0), x)}
+
+    @jax.jit
+    def traced(m):
+        return {f: getattr(program, f)(*arguments, sigma=0.7, **{name: m}) for f, arguments in calls.items()}
+
+    assert [f for f, v in traced(matrix).items() if not jnp.isnan(v).all()] == []
+    assert [f for f, v in traced(jnp.eye(2)).items() if not jnp.isfinite(v).all()] == []

@@ -109,14 +109,14 @@ LIMITED = {
         {"w": 1.2},
         "w < 1",
     ),
-    "correlation": (_correlated, [0.4, 0.1], {"rho": 0.3, "s": 0.5}, {"rho": -1.2}, "rho[*][*]2 <= 1"),
+    "correlation": (_correlated, [0.4, 0.1], {"rho": 0.3, "s": 0.5}, {"rho": -1.2}, "rho[*][*]2 < 1"),
     "correlation in an array": (_array, [0.4, 0.1], {"rho": 0.3, "s": 0.5}, {"rho": 1.2}, "rho[*][*]2 < 1"),
     "ends of a support": (
         lambda: sd.Kernel.from_random(st.Uniform("y", _x, _b), clean=_x),
         0.1,
         {"b": 0.9},
         {"b": -0.2},
-        "b - x > 0",
+        "b > x",
     ),
     "scale that depends on x": (
         lambda: sd.Kernel.from_random(st.Normal("y", _x, _s * _x + 1), clean=_x),
@@ -153,6 +153,47 @@ def test_broken_conditions_give_nan_and_words(row):
     bad = {"x": x, **params} | broken
     with pytest.raises(DataError if "x" in words.replace("max", "") else ParameterError, match=words):
         program.score(y, jnp.asarray(bad.pop("x")), **bad)
+
+
+def _unsound(kernel, calls, good, bad):
+    """The calls that give a number under jit though a parameter breaks its assumption; all must be refused outside."""
+    program = unverified_program(kernel._declaration, kernel.digest)
+
+    @jax.jit
+    def traced(params):
+        return {name: getattr(program, name)(*arguments, **params) for name, arguments in calls.items()}
+
+    assert not [n for n, v in parts(traced(good)).items() if np.isnan(v).any()]
+    for name, arguments in calls.items():
+        with pytest.raises(ParameterError):
+            getattr(program, name)(*arguments, **good | bad)
+    return [n for n, v in parts(traced(good | bad)).items() if not np.isnan(v).all()]
+
+
+def test_what_is_written_later_is_guarded_too():
+    """sigma_min > sigma_max: the diffusion of the VE kernel would be imaginary, its mean is free of both."""
+    calls = {
+        **dict.fromkeys(("posterior_mean", "flow"), (0.3, 0.2)),
+        **dict.fromkeys(("drift", "mean_score"), (0.3,)),
+        "bridge": (0.3, 0.2, 0.1),
+    }
+    good = {"sigma_min": 0.1, "sigma_max": 2.0, "t": 0.5}
+    assert _unsound(sd.families.ve(), calls, good, {"sigma_min": 3.0}) == []
+
+
+@pytest.mark.slow
+def test_the_noise_of_a_vector_sde_is_guarded():
+    """A correlation beyond 1, in an SDE whose other parameters share names with the template's own."""
+    a, t = sp.symbols("a t", positive=True)
+    noise = sp.Matrix([[1, 0], [_rho, sp.sqrt(1 - _rho**2)]])
+    kernel = sd.Kernel.from_sde(-a * sp.Matrix([_x1, _x2]), noise, sp.Matrix([_x1, _x2]), t)
+    key, y, x = jax.random.key(0), jnp.array([0.1, 0.2]), jnp.array([0.3, -0.2])
+    calls = {
+        **dict.fromkeys(("log_prob", "score", "level_score", "posterior_mean", "flow"), (y, x)),
+        **dict.fromkeys(("sample", "target"), (key, x)),
+        **dict.fromkeys(("fisher", "level_fisher", "drift", "diffusion"), (x,)),
+    }
+    assert _unsound(kernel, calls, {"a": 0.5, "rho": 0.3, "t": 1.0}, {"rho": 1.3}) == []
 
 
 def test_gradients_are_nan_as_well(x64):
