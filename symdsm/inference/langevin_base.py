@@ -27,7 +27,17 @@ from symdsm.errors import ParameterError
 from symdsm.inference.adaptation import Adaptation, Adapter
 from symdsm.inference.scores import VectorScore, require_energy, require_scalar, scores_allowed
 
-__all__ = ["Langevin", "LangevinState", "Point", "Step", "accept_or_stay", "stay_finite", "unwhiten", "whiten"]
+__all__ = [
+    "Langevin",
+    "LangevinState",
+    "Point",
+    "Step",
+    "accept_or_stay",
+    "require",
+    "stay_finite",
+    "unwhiten",
+    "whiten",
+]
 
 
 # Made by `init`; they neither copy nor pickle.
@@ -71,6 +81,12 @@ class Step(NamedTuple):
     diverging: Array
 
 
+def require(holds: bool, given: str, expected: str, fix: str) -> None:
+    """Raise ParameterError unless `holds`."""
+    if not holds:
+        raise ParameterError(given=given, expected=expected, fix=fix)
+
+
 def whiten(scale: Array, gradient: Array) -> Array:
     """A g."""
     return scale @ gradient if scale.ndim == 2 else scale * gradient
@@ -92,10 +108,19 @@ class Langevin(MCMCKernel):
     def __init__(self, model, potential_fn, step_size, adapt, dense_mass, target_accept_prob, init_strategy):
         if (model is None) == (potential_fn is None):
             raise ValueError("give exactly one of `model` and `potential_fn`")
-        if not step_size > 0:
-            raise ParameterError(
-                given=f"step_size = {step_size}", expected="a positive step size", fix="try step_size=0.1"
-            )
+        require(step_size > 0, f"step_size = {step_size}", "a positive step size", "try step_size=0.1")
+        require(
+            0 < target_accept_prob < 1,
+            f"target_accept_prob = {target_accept_prob}",
+            "a probability between 0 and 1",
+            "leave it out: the default is the best for most targets",
+        )
+        require(
+            isinstance(dense_mass, bool),
+            f"dense_mass = {dense_mass!r}",
+            "True or False: the mass of this kernel has no blocks of sites",
+            "pass dense_mass=True, which covers all sites",
+        )
         if self.adjusted:
             require_energy(potential_fn, type(self).__name__)
         self._model, self._potential_fn = model, potential_fn

@@ -15,7 +15,9 @@ exp(-W) with the work
     W = H(end) - H(start) - sum of the changes of |v|^2/2 in the O parts,        H = U + |v|^2/2,
 
 and accepting the path's end with probability min(1, exp(-W)) makes p exact (Sivak, Chodera & Crooks 2013, Phys. Rev.
-X 3, 011007).
+X 3, 011007). Each path has the step R h with R uniform on (LEAST, 1), drawn with the velocity, which leaves that as
+it is: where the law is narrower than elsewhere, as in the arms of a bent one, paths at h are all refused, and a chain
+would not come there, or not leave (Neal 2011, MCMC using Hamiltonian dynamics, section 3.2).
 """
 
 from collections.abc import Callable
@@ -25,22 +27,24 @@ from jax import lax, random
 from jaxtyping import Array, PRNGKeyArray
 from numpyro.infer import init_to_uniform
 
-from symdsm.errors import ParameterError
-from symdsm.inference.langevin_base import Langevin, Point, Step, accept_or_stay, stay_finite, unwhiten, whiten
+from symdsm.inference.langevin_base import Langevin, Point, Step, accept_or_stay, require, stay_finite, unwhiten, whiten
 
 __all__ = ["UnderdampedLangevin"]
+
+LEAST = 0.2
 
 
 class UnderdampedLangevin(Langevin):
     """BAOAB: `num_steps` steps of size `step_size` a draw, at friction gamma.
 
     Unadjusted (the default) it needs the gradient only, keeps its velocity from draw to draw, adapts nothing, and
-    takes a `VectorScore` or `LearnedScore` too. With adjusted=True a path begins at a fresh velocity and is accepted
-    with probability min(1, exp(-W)); warm-up tunes the step to `target_accept_prob` and the mass to the draws.
+    takes a `VectorScore` or `LearnedScore` too. With adjusted=True a path begins at a fresh velocity, has a step of
+    its own between 0.2 h and h, and is accepted with probability min(1, exp(-W)); warm-up tunes h to
+    `target_accept_prob` and the mass to draws and gradients.
 
     `step_size` is h, in the unit of the unconstrained latents. Raises EnergyRequired for a score when adjusted,
-    ParameterError for a step or friction that is not positive or num_steps below 1, ValueError without exactly one of
-    model and potential_fn.
+    ParameterError for a step or friction that is not positive, num_steps below 1, an acceptance outside (0, 1) or
+    blocks in dense_mass, ValueError without exactly one of model and potential_fn.
     """
 
     keys = 3
@@ -58,12 +62,12 @@ class UnderdampedLangevin(Langevin):
         target_accept_prob: float = 0.8,
         init_strategy: Callable = init_to_uniform,
     ):
-        if not friction > 0 or num_steps < 1:
-            raise ParameterError(
-                given=f"friction = {friction}, num_steps = {num_steps}",
-                expected="a positive friction and at least one step",
-                fix="try friction=1.0, num_steps=10",
-            )
+        require(
+            friction > 0 and num_steps >= 1,
+            f"friction = {friction}, num_steps = {num_steps}",
+            "a positive friction and at least one step",
+            "try friction=1.0, num_steps=10",
+        )
         self.adjusted, self._friction, self._num_steps = adjusted, friction, num_steps
         adapt = adjusted, adjusted
         super().__init__(model, potential_fn, step_size, adapt, dense_mass, target_accept_prob, init_strategy)
@@ -77,7 +81,10 @@ class UnderdampedLangevin(Langevin):
     ) -> Step:
         """One path of `num_steps` BAOAB steps."""
         fresh, uniform, noise = keys
-        start = self.start_velocity(fresh, at.z) if self.adjusted else velocity
+        start = velocity
+        if self.adjusted:
+            start = self.start_velocity(fresh, at.z)
+            h = h * random.uniform(random.fold_in(fresh, 1), (), h.dtype, LEAST)
         c = jnp.exp(-self._friction * h)
 
         def baoab(carry, key):

@@ -10,12 +10,14 @@ import numpyro
 import numpyro.distributions as dist
 import pytest
 from numpyro.diagnostics import effective_sample_size
-from numpyro.infer import MCMC, NUTS
+from numpyro.infer import MCMC, NUTS, init_to_uniform
 from numpyro.infer.gibbs import Gibbs
 from numpyro.infer.reparam import LocScaleReparam
+from scipy import stats
 
 import symdsm as sd
 from symdsm.errors import EnergyRequired, ParameterError, ShapeError
+from symdsm.inference.langevin_base import Langevin
 
 KERNELS = {
     "MALA": lambda *a, **k: sd.MALA(*a, **k),
@@ -83,6 +85,14 @@ def test_skewed_target(name):
     assert_moments(mcmc.get_samples(group_by_chain=True), -np.euler_gamma, np.pi**2 / 6)
 
 
+def test_back_from_a_steep_tail():
+    """log |n| with n ~ N(0, 1), from where a step along the whole gradient leaps 400 to the left and is refused."""
+    kernel = sd.MALA(potential_fn=lambda z: jnp.sum(jnp.exp(2 * z) / 2 - z), step_size=1.0, adapt_step_size=False)
+    mcmc = run(kernel, start=jnp.full((8, 2), 3.0), chains=8, method="vectorized", warmup=0)
+    draws = mcmc.get_samples(group_by_chain=True)[:, 20:]
+    assert_moments(draws, -(np.euler_gamma + np.log(2)) / 2, np.pi**2 / 8)
+
+
 # A diagonal mass cannot undo a rotation: those kernels meet their Gaussian along its axes.
 ILL = [("MALA", False), ("MALA dense", False), ("MALA dense", True), ("adjusted", False)]
 
@@ -133,6 +143,22 @@ def test_banana(name):
     draws = mcmc.get_samples(group_by_chain=True)
     assert_moments(draws[..., 0], 0.0, 1.0)
     assert_moments(draws[..., 1], 0.5, 1.5)
+
+
+@pytest.mark.slow
+def test_the_arms_of_a_bent_law():
+    """z0 ~ N(0, 10^2), z1 | z0 ~ N(0.03 z0^2, 1): E z1 = 3, var z1 = 19; one draw in twenty is beyond |z0| = 20."""
+
+    def potential(z):
+        return (z[0] / 10) ** 2 / 2 + (z[1] - 0.03 * z[0] ** 2) ** 2 / 2
+
+    kernel = KERNELS["adjusted"](potential_fn=potential)
+    mcmc = run(kernel, start=jnp.zeros((16, 2)), chains=16, method="vectorized", draws=8000, warmup=1000)
+    draws = mcmc.get_samples(group_by_chain=True)
+    assert_moments(draws[..., 0], 0.0, 100.0)
+    assert_moments(draws[..., 1], 3.0, 19.0)
+    far = stats.norm.sf(2) * 2
+    assert_moments(np.abs(draws[..., 0]) > 20, far, far * (1 - far))
 
 
 EFFECT = np.array([28.0, 8, -3, 7, -1, 1, 18, 12])
@@ -243,6 +269,12 @@ def test_unadjusted_kernels_take_a_bare_score():
     assert np.isnan(mcmc.get_extra_fields()["potential_energy"]).all()
 
 
+def with_blocks():
+    """Past the annotations, which users do not have checked."""
+    kernel = object.__new__(sd.MALA)
+    Langevin.__init__(kernel, model, None, 0.1, (True, True), [("scale",)], 0.574, init_to_uniform)
+
+
 @pytest.mark.parametrize(
     "make, error, words",
     [
@@ -257,6 +289,8 @@ def test_unadjusted_kernels_take_a_bare_score():
         (lambda: sd.ULA(), ValueError, "exactly one"),
         (lambda: sd.ULA(model, step_size=-1.0), ParameterError, "positive"),
         (lambda: sd.UnderdampedLangevin(model, friction=0.0), ParameterError, "friction"),
+        (lambda: sd.MALA(model, target_accept_prob=57.4), ParameterError, "between 0 and 1"),
+        (with_blocks, ParameterError, "no blocks of sites"),
         (lambda: run(sd.MALA(potential_fn=normal)), ValueError, "init_params"),
     ],
 )
