@@ -28,6 +28,7 @@ import lineax as lx
 from jaxtyping import Array, PRNGKeyArray
 
 from symdsm.inference.generate_source import Source
+from symdsm.inference.normals import normal
 
 __all__ = ["Ancestral", "AnnealedLangevin", "PredictorCorrector", "ReverseSDE", "descend", "grid"]
 
@@ -66,9 +67,24 @@ def langevin(source: Source, key: PRNGKeyArray, z: Array, u: Array, eta: float, 
     h = eta / source.information(jax.random.fold_in(key, count), u)
 
     def move(z, key):
-        return z + h * source.score(z, u) + jnp.sqrt(2 * h) * jax.random.normal(key, z.shape, z.dtype), None
+        return z + h * source.score(z, u) + jnp.sqrt(2 * h) * normal(key, z.shape, z.dtype), None
 
     return jax.lax.scan(move, z, jax.random.split(key, count))[0]
+
+
+class _Increment(dfx.AbstractBrownianPath):
+    """The Brownian increment of one step, for solvers that ask for it once and for nothing else."""
+
+    like: jax.ShapeDtypeStruct = eqx.field(static=True)
+    key: PRNGKeyArray
+    levy_area: type = eqx.field(static=True, default=dfx.BrownianIncrement)
+    t0 = property(lambda self: -jnp.inf)
+    t1 = property(lambda self: jnp.inf)
+
+    def evaluate(self, t0, t1=None, left=True, use_levy=False):
+        """sqrt(t1 - t0) n, with its duration where that is asked for."""
+        w = jnp.sqrt(t1 - t0) * normal(self.key, self.like.shape, self.like.dtype)
+        return dfx.BrownianIncrement(dt=t1 - t0, W=w) if use_levy else w
 
 
 def _diffuse(solver: dfx.AbstractSolver, source: Source, key: PRNGKeyArray, z: Array, u: Array, v: Array) -> Array:
@@ -76,8 +92,11 @@ def _diffuse(solver: dfx.AbstractSolver, source: Source, key: PRNGKeyArray, z: A
     vector = source.vector
     g = source.diffusion(z, u)
     shape = z.shape[:-1] + g.shape[-1:] if vector else z.shape
-    area = dfx.SpaceTimeTimeLevyArea if hasattr(solver, "minimal_levy_area") else dfx.BrownianIncrement
-    path = dfx.UnsafeBrownianPath(jax.ShapeDtypeStruct(shape, z.dtype), key, levy_area=area)
+    like = jax.ShapeDtypeStruct(shape, z.dtype)
+    if hasattr(solver, "minimal_levy_area"):
+        path = dfx.UnsafeBrownianPath(like, key, levy_area=dfx.SpaceTimeTimeLevyArea)
+    else:
+        path = _Increment(like, key)
 
     def noise(tau, z, args):
         g = source.diffusion(z, 1.0 - tau)
@@ -149,7 +168,7 @@ class Ancestral(eqx.Module):
         def step(key, z, u, v):
             x = program.denoise(z, source.marginal_score(z, u), **source.params(u))
             mean, sd = program.bridge(z, x, source.level(v), **source.params(u))
-            return mean + sd * jax.random.normal(key, z.shape, z.dtype)
+            return mean + sd * normal(key, z.shape, z.dtype)
 
         z = source.start(first, n, jnp.ones(()))
         return descend(step, source, move, z, grid(source, clock, self.steps))

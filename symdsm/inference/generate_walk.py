@@ -27,6 +27,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from symdsm.inference.generate_source import Source
+from symdsm.inference.normals import normal
 
 __all__ = ["DaeChain", "Reconstruction", "WalkBack", "reconstruction"]
 
@@ -46,7 +47,7 @@ class Reconstruction(eqx.Module):
         share = at - low
         logs = (1 - share) * self.log_variance[low] + share * self.log_variance[low + 1]
         mean = self.fit.denoise(y, level)
-        return mean + jnp.exp(logs / 2) * jax.random.normal(key, mean.shape, mean.dtype)
+        return mean + jnp.exp(logs / 2) * normal(key, mean.shape, mean.dtype)
 
 
 def reconstruction(fit, key: PRNGKeyArray, draws: int = 1000) -> Reconstruction:
