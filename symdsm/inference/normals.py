@@ -23,9 +23,7 @@ from jaxtyping import Array, PRNGKeyArray
 __all__ = ["normal"]
 
 _QUARTER = math.pi / 2
-_COS, _SIN = (
-    [(-1) ** k * _QUARTER ** (2 * k + odd) / math.factorial(2 * k + odd) for k in range(7)] for odd in (0, 1)
-)
+_COS, _SIN = ([(-1) ** k * _QUARTER ** (2 * k + odd) / math.factorial(2 * k + odd) for k in range(7)] for odd in (0, 1))
 
 
 def _horner(coefficients: list[float], x: Array) -> Array:
