@@ -12,6 +12,9 @@
 and the groups of `predictive.py`.
 """
 
+from collections.abc import Callable
+from functools import wraps
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,6 +32,22 @@ __all__ = ["levels_group", "posterior_tree", "tempered_tree"]
 POINTS = 400
 
 
+def _kept_through_an_interrupt(build: Callable[..., xr.DataTree]) -> Callable[..., xr.DataTree]:
+    """`build`, which takes seconds, begun again after one Ctrl-C and then marked: the draws before it took longer."""
+
+    @wraps(build)
+    def built(*args, **kwargs):
+        try:
+            return build(*args, **kwargs)
+        except KeyboardInterrupt:
+            tree = build(*args, **kwargs)
+            tree.attrs["partial"] = tree["posterior"].attrs["partial"] = 1
+            return tree
+
+    return built
+
+
+@_kept_through_an_interrupt
 def posterior_tree(target: Target, theta, stats: dict, attrs: dict, key, walkers=None, **groups) -> xr.DataTree:
     """The tree for draws theta (chains, draws, size) at the lowest level; `walkers` (n, size) came down from noise."""
     sites = cached(jax.vmap(jax.vmap(target.sites)), theta)
@@ -71,6 +90,7 @@ def _diagnosis(target, theta, walkers):
     return xr.Dataset({name: ((first, "coordinate"), np.asarray(v)) for name, (first, v) in found.items()})
 
 
+@_kept_through_an_interrupt
 def tempered_tree(target: Target, run, partial_run: bool, key) -> xr.DataTree:
     """The tree of a finished or interrupted tempered run."""
     seen = jax.tree.map(lambda *parts: np.swapaxes(np.concatenate(parts), 0, 1), *run.kept)

@@ -69,7 +69,8 @@ def sample(
     program's deterministic sites), `sample_stats`, `log_likelihood`, `posterior_predictive`, `prior`,
     `prior_predictive`, `observed_data`, `diagnosis` and, where levels moved, `levels` (`symdsm.inference.outcome`).
     "smc" adds the attributes `log_evidence` and `log_evidence_error`. The same key gives the same draws. Ctrl-C
-    returns the draws so far, with `attrs["partial"]` 1.
+    returns the draws so far, with `attrs["partial"]` 1 ("smc": the populations at the lowest level); before the first
+    draw there, `KeyboardInterrupt` says that there is nothing to return.
 
     Raises `SamplingError` when the program is impossible at every start (naming the site) or when a chain does not
     come down to the lowest level often enough (with the level's path), `EnergyRequired` for a score under a method
@@ -88,7 +89,12 @@ def sample(
     chosen, why = choose(target, method)
     if why and progress:
         tqdm.write(f'sampling by "{chosen}": {why}')
-    tree = _run(target, chosen, options, key)
+    try:
+        tree = _run(target, chosen, options, key)
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            f'"{chosen}" was stopped before it had a draw of the posterior: there is nothing to return yet'
+        ) from stop
     tree.attrs.update(method=chosen, chosen_because=why)
     tree["posterior"].attrs.update(method=chosen, chosen_because=why)
     return tree

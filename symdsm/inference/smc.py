@@ -15,9 +15,13 @@ acceptance. The product of the mean weights estimates
 given a prior normalised at every level, as dual fits are. Chains are independent populations: the estimate is the mean
 over chains, its error the standard error over chains, in nats. The adaptive choices bias it by order 1/draws.
 
+Ctrl-C returns the populations that have reached the lowest level; those above it are no draws of the posterior.
+
 Particles that share an ancestor stand next to each other, so ArviZ's effective sample size, which looks at
 neighbouring draws, counts them as the copies that they are.
 """
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -38,6 +42,18 @@ __all__ = ["log_mean_evidence", "smc"]
 
 MOVES, LEAPFROGS, TARGET, SHARE, BISECTIONS = 4, 8, 0.75, 0.5, 25
 FINISH, MOST_RUNGS = 5, 1000
+
+
+class _State(NamedTuple):
+    """The populations: theta (chains, n, d), place, log step and log evidence so far (chains,); what the last rung's
+    moves report (chains, n)."""
+
+    theta: Array
+    t: Array
+    log_step: Array
+    log_z: np.ndarray
+    accept: Array
+    diverging: Array
 
 
 def density(log_joint, theta: Array, t: Array) -> Array:
@@ -120,42 +136,60 @@ def smc(target: Target, options, key):
     theta = spread(starts.reshape(chains, options.draws, -1), options)
     if not bool(jnp.isfinite(joint(_first, theta[0])).any()):
         raise target.impossible(theta[0, 0])
-    t, log_step, log_z = jnp.full(chains, 2.0), jnp.full(chains, -1.5), np.zeros(chains)
-    t, log_step = t.astype(theta.dtype), log_step.astype(theta.dtype)
-    track, finish = [np.ones(chains)], 0
+    t, log_step = jnp.full(chains, 2.0, theta.dtype), jnp.full(chains, -1.5, theta.dtype)
+    blank = jnp.zeros(theta.shape[:2], theta.dtype)
+    state = _State(theta, t, log_step, np.zeros(chains), blank, blank)
+    track, finish, interrupted = [np.ones(chains)], 0, False
     with tqdm(total=100, disable=not options.progress, desc="smc", unit="%") as bar:
-        while finish < FINISH:
-            finish += bool((t <= 0).all())
-            keys = random.split(random.fold_in(key_run, len(track)), chains)
-            theta, t, log_step, gain, accept, diverging = joint(_rung, keys, theta, t, log_step)
-            log_z = log_z + np.asarray(gain)
-            track.append(np.minimum(t, 1.0))
-            bar.update(int(100 * (1 - float(t.max()) / 2)) - bar.n)
-            bar.set_postfix(accept=f"{accept.mean():.2f}", level=f"{track[-1].mean():.2f}", log_z=f"{log_z.mean():.1f}")
-            if len(track) > MOST_RUNGS or not np.isfinite(log_z).all():
-                raise SamplingError(
-                    given=f"particles stuck after {len(track) - 1} rungs at t = {np.asarray(t)} (2 prior, 0 posterior)",
-                    expected=f"the lowest level within {MOST_RUNGS} rungs",
-                    fix="ask for more draws, narrow the levels of the fit, or use method='tempered'",
-                )
-    log_evidence, error = log_mean_evidence(log_z)
+        try:
+            while finish < FINISH:
+                finish += bool((state.t <= 0).all())
+                keys = random.split(random.fold_in(key_run, len(track)), chains)
+                *moved, gain, accept, diverging = joint(_rung, keys, *state[:3])
+                state = _State(*moved, state.log_z + np.asarray(gain), accept, diverging)
+                track.append(np.minimum(state.t, 1.0))
+                _tell(bar, state, track)
+                _refuse_when_stuck(state, track)
+        except KeyboardInterrupt:
+            interrupted = True
+            if not (state.t <= 0).any():
+                raise
+    down = np.flatnonzero(state.t <= 0)
+    state = jax.tree.map(lambda a: a[down], state)
+    log_evidence, error = log_mean_evidence(state.log_z)
     stats = {
-        "acceptance_rate": np.asarray(accept),
-        "diverging": np.asarray(diverging),
-        "lp": np.asarray(joint(_last, theta)),
+        "acceptance_rate": np.asarray(state.accept),
+        "diverging": np.asarray(state.diverging),
+        "lp": np.asarray(joint(_last, state.theta)),
     }
     normalised = all(getattr(prior.fit, "normalised", False) for prior in target.priors.values())
     attrs = {
-        "partial": 0,
+        "partial": int(interrupted),
         "log_evidence": log_evidence,
         "log_evidence_error": error,
         "log_evidence_up_to_a_constant": int(not normalised),
-        "rungs": len(track) - 1 - FINISH,
+        "rungs": sum(bool((at > 0).any()) for at in track[:-1]),
     }
-    path = np.concatenate([np.stack(track, 1), np.full((chains, 1), -1.0)], 1)
+    path = np.concatenate([np.stack(track, 1)[down], np.full((len(down), 1), -1.0)], 1)
     levels = levels_group(path, path.shape[1] - 1)
-    levels["log_evidence"] = ("chain", log_z)
-    return posterior_tree(target, theta, stats, attrs, key_tree, levels=levels)
+    levels["log_evidence"] = ("chain", state.log_z)
+    return posterior_tree(target, state.theta, stats, attrs, key_tree, levels=levels)
+
+
+def _tell(bar, state, track):
+    bar.update(int(100 * (1 - float(state.t.max()) / 2)) - bar.n)
+    bar.set_postfix(
+        accept=f"{state.accept.mean():.2f}", level=f"{track[-1].mean():.2f}", log_z=f"{state.log_z.mean():.1f}"
+    )
+
+
+def _refuse_when_stuck(state, track):
+    if len(track) > MOST_RUNGS or not np.isfinite(state.log_z).all():
+        raise SamplingError(
+            given=f"particles stuck after {len(track) - 1} rungs at t = {np.asarray(state.t)} (2 prior, 0 posterior)",
+            expected=f"the lowest level within {MOST_RUNGS} rungs",
+            fix="ask for more draws, narrow the levels of the fit, or use method='tempered'",
+        )
 
 
 def _first(log_joint, theta):

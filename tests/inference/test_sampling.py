@@ -1,5 +1,7 @@
 """The front door: what "auto" chooses, what a tree holds, how the other methods do, and what is refused."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,8 @@ import pytest
 from scipy import stats
 
 from symdsm.errors import DataError, EnergyRequired, ParameterError, SamplingError, ShapeError
-from symdsm.inference import tempering
+from symdsm.inference import outcome
+from symdsm.inference.compiled import Joint
 from symdsm.inference.handlers import noise_level
 from symdsm.inference.priors import LearnedPrior
 from symdsm.inference.sampling import LARGE, choose, sample
@@ -150,24 +153,66 @@ def test_without_a_learned_prior_levels_do_not_apply():
     assert "levels" not in tree.children and within(tree["posterior"]["mean"], 1.0)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("method, reached", [("tempered", 2), ("nuts", 5)])
-def test_an_interrupted_run_returns_what_is_there(gaussian, monkeypatch, method, reached):
-    from symdsm.inference.compiled import Joint
-
-    call, count = Joint.__call__, []
+def interrupt(monkeypatch, when):
+    """Ctrl-C at the first call of a compiled function for which `when(its name, its arguments)` is true."""
+    call = Joint.__call__
 
     def interrupted(self, fn, *args, **kwargs):
-        if fn.__name__ in ("_chunk", "_piece"):
-            count.append(1)
-            if len(count) > reached:
-                raise KeyboardInterrupt
+        if when(fn.__name__, args):
+            raise KeyboardInterrupt
         return call(self, fn, *args, **kwargs)
 
     monkeypatch.setattr(Joint, "__call__", interrupted)
-    monkeypatch.setattr(tempering, "CHUNK", 50)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method, reached", [("tempered", 2), ("nuts", 5)])
+def test_an_interrupted_run_returns_what_is_there(gaussian, monkeypatch, method, reached):
+    count = itertools.count()
+    interrupt(monkeypatch, lambda name, _: name in ("_chunk", "_piece") and next(count) >= reached)
     tree = sample(conjugate(gaussian), Y, key=jax.random.key(0), chains=2, draws=200, warmup=0, method=method, **QUIET)
     assert tree.attrs["partial"] == 1 and 0 < tree["posterior"].sizes["draw"] < 200
+
+
+@pytest.mark.slow
+def test_interrupted_particles_are_those_of_the_populations_at_the_lowest_level(gaussian, monkeypatch):
+    places = []
+
+    def down(name, args):
+        places.extend([np.asarray(args[2])] if name == "_rung" else [])
+        return name == "_rung" and (places[-1] <= 0).any()
+
+    interrupt(monkeypatch, down)
+    tree = sample(conjugate(gaussian), Y, key=jax.random.key(0), chains=6, draws=1000, method="smc", **QUIET)
+    assert tree.attrs["partial"] == 1 and tree.attrs["rungs"] == len(places) - 1
+    assert tree["posterior"].sizes["chain"] == (places[-1] <= 0).sum() and tree["posterior"].sizes["draw"] == 1000
+    assert (tree["levels"]["track"][:, -2] <= 0).all() and right(tree["posterior"]["z"].to_numpy())
+
+
+@pytest.mark.parametrize(
+    "method, begun",
+    [("tempered", "descend"), ("tempered", "_chunk"), ("annealed", "descend"), ("nuts", "_piece"), ("smc", "_rung")],
+)
+def test_a_run_interrupted_before_its_first_draw_says_so(gaussian, monkeypatch, method, begun):
+    interrupt(monkeypatch, lambda name, _: name == begun)
+    program = noise_level(1.0, conjugate(gaussian)) if method == "nuts" else conjugate(gaussian)
+    with pytest.raises(KeyboardInterrupt, match=f'"{method}" was stopped before it had a draw'):
+        sample(program, Y, key=jax.random.key(0), chains=2, draws=20, method=method, **QUIET)
+
+
+def test_draws_outlive_an_interrupt_of_what_is_told_beside_them(gaussian, monkeypatch):
+    groups, count = outcome.predictive_groups, itertools.count()
+
+    def interrupted(*args):
+        if next(count) == 0:
+            raise KeyboardInterrupt
+        return groups(*args)
+
+    monkeypatch.setattr(outcome, "predictive_groups", interrupted)
+    with noise_level(1.0):
+        tree = sample(conjugate(gaussian), Y, key=jax.random.key(0), chains=2, draws=400, warmup=200, **QUIET)
+    assert tree.attrs["partial"] == tree["posterior"].attrs["partial"] == 1
+    assert right(tree["posterior"]["z"].to_numpy(), level=1.0) and "log_likelihood" in tree.children
 
 
 def bad_programs(fit):
