@@ -7,9 +7,18 @@ draws there are the posterior's: a chain watched on a set of positive probabilit
 that set, so the first `draws` visits of each chain are posterior draws like any others.
 
 In the coordinates of the descent a change of u moves theta along with its law. A mode far from the mean of all then
-moves faster than it is wide, the common step cannot follow it, and chains may never come down into it. Small modes far
-out are lost that way, and "smc" finds them: in the plane with eight modes, seed 1 of the command `python -m
-benchmarks.posteriors mixtures --dimensions 2`, a total variation of 0.11 from the exact weights against 0.01.
+moves faster than it is wide, the common step cannot follow it, and chains would seldom come down into it. So each
+iteration begins with a stroll: a Metropolis step of the level alone, theta held. With theta = m(u) + c(u) q and
+u = fold(SPEED v),
+
+    v' = v + STROLL / sqrt(d) * n,  n ~ N(0, 1);     q' = (theta - m(u')) / c(u')
+    accept with probability min(1, exp(log joint(theta; u') + F(u') - log joint(theta; u) - F(u))).
+
+The chain's density in (q, v) is exp(log joint(theta; u) + sum log c(u) + F(u)). With theta held the proposal lives in
+the coordinates (theta, v), where dq dv = dtheta dv / prod c(u): the density there is p = exp(log joint + F), free of
+c(u). The proposal is symmetric in v, so a move and its reverse both have the rate min(p(theta, v), p(theta, v')) times
+one proposal density: detailed balance in (theta, v), and so in (q, v). STROLL / sqrt(d) is about the width over which
+the laws of d coordinates at neighbouring levels overlap.
 
 Without a weight the level sinks to where the evidence is largest. We weigh it by exp(F(u)) with F an estimate of
 f(u) = -log of the integral of the joint at u, which makes u uniform: half of the time is spent on the plateau. The
@@ -48,6 +57,7 @@ WALKERS, CHUNK = 16, 50
 TRAJECTORY, MOST_LEAPFROGS = 1.2, 64
 TARGET, FLOOR, ZONES = 0.8, 0.5, 5
 DESCENT_WEIGHT = 16.0
+STROLL = 0.6
 SLOW, TILTS = 400, (0.0, 4.0, 12.0, 40.0, 120.0)
 
 
@@ -74,6 +84,17 @@ class _Seen(NamedTuple):
     leapfrogs: Array
 
 
+def stroll(log_joint, key, qv: Array, mean: Array, log_scale: Array, weight: Array) -> Array:
+    """(q, v) after the Metropolis step of the level alone, from qv (d + 1,)."""
+    propose, uniform = random.split(key)
+    v = qv[-1] + STROLL / math.sqrt(qv.size - 1) * random.normal(propose, (), qv.dtype)
+    u, to = fold(SPEED * qv[-1]), fold(SPEED * v)
+    theta = table_at(mean, u) + jnp.exp(table_at(log_scale, u)) * qv[:-1]
+    log_ratio = log_joint(theta, to) + table_at(weight, to) - log_joint(theta, u) - table_at(weight, u)
+    moved = jnp.append((theta - table_at(mean, to)) * jnp.exp(-table_at(log_scale, to)), v)
+    return jnp.where(jnp.log(random.uniform(uniform)) < log_ratio, moved, qv)
+
+
 def _chunk(log_joint, key, state, mean, log_scale, weight, gain) -> tuple[_State, _Seen]:
     """CHUNK iterations of all chains; `gain` > 0 adapts the step towards its target acceptance."""
 
@@ -85,12 +106,16 @@ def _chunk(log_joint, key, state, mean, log_scale, weight, gain) -> tuple[_State
         return energy(qv[:-1], u) - table_at(weight, u)
 
     def iterate(state, key):
-        count, each = random.split(key)
+        count, aside, each = random.split(key, 3)
+        chains = state.q.shape[0]
+        strolled = jax.vmap(lambda k, q: stroll(log_joint, k, q, mean, log_scale, weight))(
+            random.split(aside, chains), state.q
+        )
         step = jnp.exp(state.log_step)
         longest = jnp.clip(TRAJECTORY / step, 4.0, MOST_LEAPFROGS)
         n = jnp.ceil(longest * random.uniform(count, minval=0.5, maxval=1.5)).astype(int)
-        keys, before = random.split(each, state.q.shape[0]), fold(SPEED * state.q[:, -1])
-        move = jax.vmap(lambda k, q: hmc(k, q, step, n, potential))(keys, state.q)
+        before = fold(SPEED * strolled[:, -1])
+        move = jax.vmap(lambda k, q: hmc(k, q, step, n, potential))(random.split(each, chains), strolled)
         u = fold(SPEED * move.q[:, -1])
         theta = jax.vmap(lambda q, u: table_at(mean, u) + jnp.exp(table_at(log_scale, u)) * q)(move.q[:, :-1], u)
         slope = move.grad[:, -1] / SPEED * uphill(SPEED * move.q[:, -1]) + jax.vmap(

@@ -71,13 +71,17 @@ class Problem:
         pick = rng.choice(len(means), n, p=self.weights)
         return means[pick] + rng.multivariate_normal(np.zeros(len(covariance)), covariance, n)
 
-    def shares(self, x):
-        """Shares of draws (..., d): their mean probabilities of coming from each component of the posterior."""
+    def memberships(self, x):
+        """The probabilities (..., k) that draws (..., d) come from each component of the posterior."""
         means, covariance = self.moments
         whiten = np.linalg.inv(np.linalg.cholesky(covariance)).T
-        square = (((x.reshape(-1, 1, means.shape[1]) - means) @ whiten) ** 2).sum(-1)
+        square = (((x[..., None, :] - means) @ whiten) ** 2).sum(-1)
         log_share = np.log(self.weights) - square / 2
-        return np.exp(log_share - logsumexp(log_share, axis=1, keepdims=True)).mean(0)
+        return np.exp(log_share - logsumexp(log_share, axis=-1, keepdims=True))
+
+    def shares(self, x):
+        """Shares of draws (..., d): their mean memberships."""
+        return self.memberships(x.reshape(-1, x.shape[-1])).mean(0)
 
 
 def problem(d: int, modes: int, seed: int = 0, radius: float = 4.0, tau: float = 2.0) -> Problem:
