@@ -24,6 +24,7 @@ from symdsm.symbolic.nodes import (
     LogAbs,
     LogBesselIe,
     LogExpm1,
+    LogGap,
     LogHyp1F1,
     LogNdtr,
     Mills,
@@ -83,8 +84,12 @@ def stirling_gamma(log_u, k):
 
 def _stirling_beta(log_u, log_v, a, b):
     """a log p + b log q - log B(a, b) at p = a/(a + b) e^log_u, q = 1 - p = b/(a + b) e^log_v, likewise."""
-    errors = StirlingError(a + b) - StirlingError(a) - StirlingError(b)
-    return -a * ExpGap(log_u) - b * ExpGap(log_v) + log(a * b / (2 * pi * (a + b))) / 2 + errors
+    return -a * ExpGap(log_u) - b * ExpGap(log_v) + _beta_peak(a, b)
+
+
+def _beta_peak(a, b):
+    """The value where p = a/(a + b)."""
+    return log(a * b / (2 * pi * (a + b))) / 2 + StirlingError(a + b) - StirlingError(a) - StirlingError(b)
 
 
 _NORMAL = -(z**2) / 2 - log(2 * pi) / 2
@@ -115,6 +120,13 @@ def _log_ratio(map_, a, b):
     """z = log(G_a / G_b), the logarithm of a beta-prime variable; p = Sigmoid(z)."""
     density = _stirling_beta(log((a + b) / a) - Softplus(-z), log((a + b) / b) - Softplus(z), a, b)
     return _line(map_, density, _draw("loggamma", a) - _draw("loggamma", b, slot=1))
+
+
+def _ratio(map_, a, b):
+    """r = G_a / G_b, a beta-prime variable, p = r/(1 + r): rounded as r is, where the logarithm of r is rounded more."""
+    u, v = (a + b) / a / (1 + 1 / r), (a + b) / b / (1 + r)
+    density = -a * LogGap(u) - b * LogGap(v) + _beta_peak(a, b) - log(r)
+    return _half(map_, density, exp(_draw("loggamma", a) - _draw("loggamma", b, slot=1)))
 
 
 def _student_t(nu):
@@ -216,7 +228,7 @@ LAWS = {
     ),
     "Beta": lambda a, b: _half(r, _beta_density(a, b), _draw("beta", a, b), UNIT),
     "BetaNoncentral": _noncentral_beta,
-    "BetaPrime": lambda a, b: _log_ratio(exp(z), a, b),
+    "BetaPrime": lambda a, b: _ratio(r, a, b),
     "BoundedPareto": _bounded_pareto,
     "Cauchy": lambda x0, g: _line(x0 + g * z, _CAUCHY, _draw("cauchy")),
     "Chi": lambda k: _half(
@@ -231,7 +243,7 @@ LAWS = {
     "ExponentialPower": lambda mu, a, b: _line(
         mu + a * z, log(b) - log(2) - loggamma(1 / b) - AbsPower(z, b), _draw("generalized_normal", b)
     ),
-    "FDistribution": lambda d1, d2: _log_ratio(d2 / d1 * exp(z), d1 / 2, d2 / 2),
+    "FDistribution": lambda d1, d2: _ratio(d2 / d1 * r, d1 / 2, d2 / 2),
     "FisherZ": lambda d1, d2: _log_ratio(z / 2 + log(d2 / d1) / 2, d1 / 2, d2 / 2),
     "Frechet": lambda a, s, m: _line(m + s * exp(z / a), _GUMBEL, _draw("gumbel")),
     "Gamma": lambda k, theta: _gamma(theta * r, k),
