@@ -9,6 +9,7 @@ not. Every rule is exact for real arguments and leaves out cancellation or trans
     sign(log(a/b)) = sign(a - b)                             1/a + 1/(1 - a) = 1/(a (1 - a))
     sin u cos u = sin(2u)/2, where neither stands alone      log a - log b = log(a/b)
     exp(log I_(n+1)(u) - log I_n(u)) = I_(n+1)(u)/I_n(u)
+    1/(1 + a/b) = b/(a + b)
 
 sigma is the logistic function.
 """
@@ -29,7 +30,7 @@ from symdsm.symbolic.nodes import (
     Square,
 )
 
-__all__ = ["powers_by_logs", "shorten"]
+__all__ = ["fewer_divisions", "powers_by_logs", "shorten"]
 
 
 def powers_by_logs(expr: sp.Expr, y: sp.Symbol) -> sp.Expr:
@@ -38,6 +39,24 @@ def powers_by_logs(expr: sp.Expr, y: sp.Symbol) -> sp.Expr:
         lambda e: e.is_Pow and not e.exp.is_number and e.base.is_positive and y in e.base.free_symbols,
         lambda e: Exp(e.exp * sp.log(e.base)),
     )
+
+
+def fewer_divisions(expr: sp.Expr) -> sp.Expr:
+    """1/(1 + a/b) -> b/(a + b) for products of positive symbols: divisions are what a short formula spends."""
+    return expr.replace(_is_inverse_ratio, _cleared)
+
+
+def _is_inverse_ratio(expr: sp.Basic) -> bool:
+    if not (expr.is_Pow and expr.exp.is_Integer and expr.exp < 0 and expr.base.is_Add and len(expr.base.args) == 2):
+        return False
+    one, ratio = expr.base.as_coeff_Add()
+    symbols = [f.base if f.is_Pow and f.exp == -1 else f for f in sp.Mul.make_args(ratio)]
+    return one == 1 and 2 <= len(symbols) <= 4 and all(f.is_Symbol and f.is_positive for f in symbols)
+
+
+def _cleared(expr: sp.Expr) -> sp.Expr:
+    a, b = sp.fraction(expr.base - 1)
+    return (b / (a + b)) ** -expr.exp
 
 
 def shorten(expr: sp.Expr) -> sp.Expr:

@@ -14,7 +14,7 @@ from symdsm.codegen.fisher import fisher_lines, level_fisher_lines
 from symdsm.codegen.guards import Guards, complement, guard_functions
 from symdsm.codegen.naming import compact, cost, statements
 from symdsm.codegen.printer import JaxPrinter
-from symdsm.codegen.shorten import powers_by_logs, shorten
+from symdsm.codegen.shorten import fewer_divisions, powers_by_logs, shorten
 from symdsm.codegen.stabilise import stabilise
 from symdsm.symbolic.conditions import conditions
 from symdsm.symbolic.declaration import Declaration
@@ -46,8 +46,9 @@ def block_functions(declaration: Declaration, suffix: str = "") -> list[str]:
     texts = {"log_prob": "log p(y | x).", "score": "d/dy log p(y | x)."}
     texts["level_score"] = f"d/d{declaration.level} log p(y | x)."
     formulas = pointwise_formulas(declaration)
+    anchor = _anchor(declaration, formulas)
     functions = [
-        emit.pointwise(name, expr, "-jnp.inf" if name == "log_prob" else "jnp.nan", texts[name])
+        emit.pointwise(name, expr, anchor, "-jnp.inf" if name == "log_prob" else "jnp.nan", texts[name])
         for name, expr in formulas.items()
     ]
     dual = "level_score" in formulas
@@ -60,7 +61,7 @@ def pointwise_formulas(declaration: Declaration) -> dict[str, sp.Expr]:
     found = {"log_prob": log_density, "score": shorten(derivative(log_density, declaration.noisy))}
     if declaration.level is not None and declaration.normalised is True:
         found["level_score"] = shorten(derivative(log_density, declaration.level))
-    return {name: compact(powers_by_logs(expr, declaration.noisy)) for name, expr in found.items()}
+    return {name: fewer_divisions(compact(powers_by_logs(expr, declaration.noisy))) for name, expr in found.items()}
 
 
 def level_fisher_function(declaration: Declaration, suffix: str = "") -> str:
@@ -143,8 +144,19 @@ class _Emitter:
             return [], value
         return self.guards.lines(self.guards.deaf(*exprs)), self.guards.checked(value, *exprs)
 
-    def pointwise(self, name: str, expr: sp.Expr, outside: str, doc: str) -> str:
-        lines, (value,) = self._lines([expr])
+    def _sum_lines(self, expr: sp.Expr) -> tuple[list[str], str]:
+        """Lines and value of one expression; terms of parameters alone are added up once, not for each entry."""
+        entries = {self.declaration.noisy, self.declaration.clean}
+        own = [term for term in expr.args if not term.free_symbols & entries] if expr.is_Add else []
+        name = "constant" if "constant" not in self.params else "constant_"
+        if len(own) < 2 or not sp.Add(*own).free_symbols:
+            lines, (value,) = self._lines([expr])
+            return lines, value
+        lines, (value, constant) = self._lines([expr - sp.Add(*own) + sp.Symbol(name, real=True), sp.Add(*own)])
+        return [*lines, f"{name} = {constant}"], value
+
+    def pointwise(self, name: str, expr: sp.Expr, anchor: sp.Expr | None, outside: str, doc: str) -> str:
+        lines, value = self._sum_lines(expr)
         declaration = self.declaration
         more, value = self._checked(value, [expr])
         if {declaration.noisy, declaration.clean} - expr.free_symbols:
@@ -154,8 +166,8 @@ class _Emitter:
         guards += [line for line in more if line not in guards]
         if declaration.inside is not sp.true:
             guards.append(f"outside = {self._print(complement(declaration.inside))}")
-            if declaration.anchor is not None:
-                guards.append(f"y = jnp.where(outside, {self._print(declaration.anchor)}, y)")
+            if anchor is not None:
+                guards.append(f"y = jnp.where(outside, {self._print(anchor)}, y)")
             value = f"jnp.where(outside, {outside}, {value})"
             doc = f"{doc[:-1]}; {outside.replace('jnp.', '').replace('nan', 'NaN')} outside the support."
         return self._function(name, f"y: jax.Array, x: jax.Array, /{self.keywords}", doc, guards + lines, value)
@@ -269,6 +281,17 @@ class _Emitter:
         _, value = self._checked(value, shown)
         doc = f"Fisher information E[{of}**2 | x]."
         return self._function(name, arguments, doc, [*self._guards(), *lines], value)
+
+
+def _anchor(declaration: Declaration, formulas: dict[str, sp.Expr]) -> sp.Expr | None:
+    """A point inside the support: the clean value itself, which costs nothing, where the formulas are smooth there."""
+    anchor, y, x = declaration.anchor, declaration.noisy, declaration.clean
+    if anchor is None or anchor.is_Atom:
+        return anchor
+    is_inside = declaration.inside.xreplace({y: x, sp.Symbol(y.name, real=True): x}) == sp.true
+    there = sp.Tuple(*(e.xreplace({y: x}) for e in formulas.values()))
+    powers_of_zero = any(p.base == 0 for p in there.atoms(sp.Pow))
+    return anchor if not is_inside or powers_of_zero or there.has(sp.zoo, sp.oo, sp.nan, sp.sign, sp.Abs) else x
 
 
 def _meanings(declaration: Declaration) -> dict[sp.Basic, str]:

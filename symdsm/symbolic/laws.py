@@ -123,7 +123,7 @@ def _log_ratio(map_, a, b):
 
 
 def _ratio(map_, a, b):
-    """r = G_a / G_b, a beta-prime variable, p = r/(1 + r): rounded as r is, where the logarithm of r is rounded more."""
+    """r = G_a / G_b, a beta-prime variable, p = r/(1 + r): r keeps digits that its logarithm loses."""
     u, v = (a + b) / a / (1 + 1 / r), (a + b) / b / (1 + r)
     density = -a * LogGap(u) - b * LogGap(v) + _beta_peak(a, b) - log(r)
     return _half(map_, density, exp(_draw("loggamma", a) - _draw("loggamma", b, slot=1)))

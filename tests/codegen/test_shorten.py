@@ -4,7 +4,7 @@ import mpmath
 import pytest
 import sympy as sp
 
-from symdsm.codegen.shorten import powers_by_logs, shorten
+from symdsm.codegen.shorten import fewer_divisions, powers_by_logs, shorten
 from symdsm.symbolic.nodes import (
     LSE,
     BesselIRatio,
@@ -72,6 +72,19 @@ def test_difference_of_overflowing_squares_keeps_its_sign():
 
 def test_sums_of_logs_outside_are_left_alone():
     assert shorten(LSE(y, x)) == LSE(y, x)
+
+
+@pytest.mark.parametrize(
+    ("expr", "expected"),
+    [
+        (1 / (1 + a * yp / xp), xp / (xp + a * yp)),
+        ((1 + yp / xp) ** -2, (xp / (xp + yp)) ** 2),
+        (1 / (1 + y / xp), None),
+    ],
+)
+def test_fewer_divisions(expr, expected):
+    found = fewer_divisions(expr)
+    assert found == (expr if expected is None else expected) and sp.simplify(found - expr) == 0
 
 
 def test_powers_of_the_noisy_value_become_exponentials_of_a_shared_logarithm():

@@ -94,3 +94,13 @@ def test_targets_and_informations_are_shortened():
     assert source.count("-kappa * jnp.sin(e)") == 2 and "kappa * (jsp.i1e(kappa) / jsp.i0e(kappa))" in source
     speckle = scalar_source(KERNELS["speckle"][0], "0")
     assert "-L * (e + 1 - L) / (e * x)" in speckle
+
+
+def test_what_costs_for_each_entry_is_little():
+    """Parameters' own terms are added once, and a point inside the support needs no division."""
+    speckle = scalar_source(KERNELS["speckle"][0], "0")
+    for line in (
+        "y = jnp.where(outside, x, y)",
+        "constant = jnp.log(L / (2 * jnp.pi)) / 2 - special.stirling_error(L)",
+    ):
+        assert line in speckle

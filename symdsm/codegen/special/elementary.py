@@ -80,7 +80,9 @@ def abs_power(u, b):
 @differentiable(lambda out, r: jnp.where(r < jnp.inf, (r - 1.0) / r, 1.0))
 def log_gap(r):
     """r - 1 - log r for r > 0, inf where r = y/x overflows; near r = 1 as wrong as if r were one unit away."""
-    return jnp.where(r < jnp.inf, r - 1.0 - jnp.log(r), r)
+    return (
+        r - 1.0 - jnp.log(jnp.minimum(r, float(jnp.finfo(jnp.result_type(r, 0.0)).max)))
+    )
 
 
 @differentiable(lambda out, u: 2.0 * hump(u))
