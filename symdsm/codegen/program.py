@@ -24,6 +24,8 @@ from symdsm.errors import CodegenError, DerivationError, ShapeError
 
 __all__ = ["Program", "load_source"]
 
+_ONCE = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}  # compiled to run once
+
 
 def load_source(source: str, name: str) -> types.ModuleType:
     """The emitted text as a module; tracebacks show its lines."""
@@ -335,7 +337,7 @@ def verify_scores(functions, points: list[dict], draws, level: str | None) -> No
                 out.append((functions.level_score(y, x, **params), by_level))
             return value, out
 
-        value, pairs = jax.jit(jax.vmap(one))(y, x, columns)
+        value, pairs = jax.jit(jax.vmap(one), compiler_options=_ONCE)(y, x, columns)
         for name, (derived, automatic) in zip(("score", "level score"), pairs, strict=False):
             compare_scores(name, np.asarray(value), np.asarray(derived), np.asarray(automatic), np.asarray(y))
 
@@ -356,7 +358,7 @@ def verify_draws(program: Program, examples: list[tuple], level: str | None) -> 
 def _at_a_draw(module, level):
     """key, x, params -> log density at a draw, and the pairs (derived, automatic)."""
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=_ONCE)
     def compared(key, x, params):
         y = module.sample(key, x, **params)
         value, slope = jax.value_and_grad(lambda y: module.log_prob(y, x, **params).sum())(y)

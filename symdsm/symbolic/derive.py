@@ -104,7 +104,7 @@ def readable(expr: sp.Expr) -> sp.Expr:
         opened = sp.expand_log(expr.replace(_is_log_of_one, lambda e: sp.log(sp.together(e.args[0]))))
         flat = sp.Add(*(sp.expand_mul(term, deep=False) for term in sp.Add.make_args(opened)))
         candidates += [flat, *(sp.collect(flat, u) for u in _logs_and_powers(flat))]
-    return min((c for c in candidates if _same(c, expr)), key=_length)
+    return next(c for c in sorted(candidates, key=_length) if _same(c, expr))
 
 
 def _is_log_of_one(e: sp.Basic) -> bool:
