@@ -81,7 +81,12 @@ class Scaling(eqx.Module):
         if self.period is not None or getattr(noise.program, "manifold", None) is not None:
             return -jnp.sum(w * noise.log_prob_entries(y, self.centre, u))
         c = jnp.clip(y, self.low, self.high)
-        outside = noise.log_prob_entries(c, c, u) - noise.log_prob_entries(y, c, u)
+
+        def beyond(c):
+            return noise.log_prob_entries(c, c, u) - noise.log_prob_entries(y, c, u)
+
+        # An entry alone is in the box, where this is 0, or c is fixed: the derivative through c would cost and add 0.
+        outside = beyond(c) if noise.coupled else jnp.where(y == c, 0.0, beyond(jax.lax.stop_gradient(c)))
         return jnp.sum((1.0 - w) * outside - w * noise.log_prob_entries(y, self.centre, u))
 
     def tail_score(self, noise: Noise, y: Array, u: Array) -> Array:
