@@ -48,8 +48,8 @@ class Adaptation(NamedTuple):
     step_size: Array
     inverse_mass_matrix: Array
     mass_matrix_sqrt_inv: Array
-    averages: tuple
-    moments: Moments
+    averages: Array
+    moments: Moments | None
 
 
 class Adapter:
@@ -66,7 +66,7 @@ class Adapter:
     def start(self, step_size: Array, z: Array) -> Adaptation:
         """Before the first step: S is one."""
         one = jnp.eye(z.size, dtype=z.dtype) if self.dense else jnp.ones_like(z)
-        return Adaptation(step_size, one, one, _averages(step_size), self._empty(z))
+        return Adaptation(step_size, one, one, _averages(step_size), self._empty(z) if self.closes.any() else None)
 
     def _empty(self, z):
         zero = jnp.zeros_like(z)
@@ -76,8 +76,7 @@ class Adapter:
     def update(self, i: Array, accept: Array, z: Array, grad: Array, now: Adaptation) -> Adaptation:
         """After step i < num_warmup that came to z with this acceptance probability."""
         if self.step_size:
-            averages = _next_step(self.target - accept, now.averages)
-            averages = tuple(new.astype(old.dtype) for new, old in zip(averages, now.averages, strict=True))
+            averages = jnp.stack(_next_step(self.target - accept, tuple(now.averages))).astype(z.dtype)
             log_step = jnp.where(i == self.num_warmup - 1, averages[1], averages[0])
             tiny, huge = jnp.finfo(z.dtype).tiny, jnp.finfo(z.dtype).max
             now = now._replace(step_size=jnp.clip(jnp.exp(log_step), tiny, huge).astype(z.dtype), averages=averages)
@@ -110,11 +109,9 @@ class Adapter:
         return jnp.where(moments.n >= FULL * sd.size, full, jnp.diag(a))
 
 
-def _averages(step_size: Array) -> tuple:
-    """Dual averaging about ten times the step size, as NumPyro starts it."""
-    state = _start_steps(jnp.log(10.0) + jnp.log(step_size))
-    return tuple(jnp.asarray(v, step_size.dtype if jnp.issubdtype(jnp.result_type(v), jnp.floating) else None)
-                 for v in state)  # fmt: skip
+def _averages(step_size: Array) -> Array:
+    """Dual averaging about ten times the step size, as NumPyro starts it, in one array: a loop copies each."""
+    return jnp.stack([jnp.asarray(v, step_size.dtype) for v in _start_steps(jnp.log(10.0) + jnp.log(step_size))])
 
 
 def _add(moments: Moments, points: tuple[Array, Array]) -> Moments:
