@@ -106,6 +106,7 @@ _NODES = {
     nodes.LogGap: "special.log_gap",
     nodes.LSE: "special.lse",
     nodes.Softmax: "special.softmax",
+    nodes.Blend: "special.blend",
     nodes.SignedLSE: "special.signed_lse",
     nodes.SignedWeight: "special.signed_weight",
     nodes.LogNdtr: "special.log_ndtr",

@@ -9,7 +9,7 @@ not. Every rule is exact for real arguments and leaves out cancellation or trans
     sign(log(a/b)) = sign(a - b)                             1/a + 1/(1 - a) = 1/(a (1 - a))
     sin u cos u = sin(2u)/2, where neither stands alone      log a - log b = log(a/b)
     exp(log I_(n+1)(u) - log I_n(u)) = I_(n+1)(u)/I_n(u)
-    1/(1 + a/b) = b/(a + b)
+    1/(1 + a/b) = b/(a + b)                                  a sigma(u) + b sigma(-u) as one fraction
 
 sigma is the logistic function.
 """
@@ -19,6 +19,7 @@ import sympy as sp
 from symdsm.codegen.stabilise import whole_powers
 from symdsm.symbolic.nodes import (
     BesselIRatio,
+    Blend,
     Exp,
     Expm1,
     Log1p,
@@ -42,8 +43,8 @@ def powers_by_logs(expr: sp.Expr, y: sp.Symbol) -> sp.Expr:
 
 
 def fewer_divisions(expr: sp.Expr) -> sp.Expr:
-    """1/(1 + a/b) -> b/(a + b) for products of positive symbols: divisions are what a short formula spends."""
-    return expr.replace(_is_inverse_ratio, _cleared)
+    """1/(1 + a/b) -> b/(a + b) for products of positive symbols; two logistic weights as one function."""
+    return expr.replace(_is_inverse_ratio, _cleared).replace(lambda e: e.is_Add and len(e.args) == 2, _blend)
 
 
 def _is_inverse_ratio(expr: sp.Basic) -> bool:
@@ -57,6 +58,16 @@ def _is_inverse_ratio(expr: sp.Basic) -> bool:
 def _cleared(expr: sp.Expr) -> sp.Expr:
     a, b = sp.fraction(expr.base - 1)
     return (b / (a + b)) ** -expr.exp
+
+
+def _blend(expr: sp.Expr) -> sp.Expr:
+    """a sigma(u) + b sigma(-u), where a and b hold no other logistic function."""
+    weights = [[f for f in sp.Mul.make_args(term) if isinstance(f, Sigmoid)] for term in expr.args]
+    if any(len(w) != 1 for w in weights) or weights[0][0].args[0] != -weights[1][0].args[0]:
+        return expr
+    (upper,), (lower,) = sorted(weights, key=lambda w: w[0].args[0].could_extract_minus_sign())
+    a, b = (next(t / w for t in expr.args if w in sp.Mul.make_args(t)) for w in (upper, lower))
+    return expr if a.has(Sigmoid) or b.has(Sigmoid) else Blend(upper.args[0], a, b)
 
 
 def shorten(expr: sp.Expr) -> sp.Expr:

@@ -2,11 +2,12 @@
 
     LSE(a, b, ..) = log(exp a + exp b + ..)
     Softmax(k, a, b, ..) = exp(a_k - LSE(a, b, ..)), k counted from 0
+    Blend(u, a, b) = a/(1 + exp(-u)) + b/(1 + exp(u))
     SignedLSE(c, a, d, b, ..) = log |c exp a + d exp b + ..|
     SignedWeight(k, c, a, d, b, ..) = exp(a_k) / (c exp a + d exp b + ..)
 
-A mixture of densities is the first, also where all its parts underflow; its score is the softmax average of theirs. The
-signed form serves sums whose terms have signs that are not known, such as w p + (1 - w) q.
+A mixture of densities is the first, also where all its parts underflow; its score is the softmax average of theirs, for
+two parts a blend. The signed form serves sums of terms whose signs are not known, such as w p + (1 - w) q.
 """
 
 import mpmath
@@ -14,8 +15,9 @@ import sympy as sp
 from sympy.core.function import ArgumentIndexError
 
 from symdsm.symbolic.nodes_base import Node
+from symdsm.symbolic.nodes_elementary import Sigmoid
 
-__all__ = ["LSE", "SignedLSE", "SignedWeight", "Softmax"]
+__all__ = ["LSE", "Blend", "SignedLSE", "SignedWeight", "Softmax"]
 
 
 class LSE(Node):
@@ -38,6 +40,28 @@ class LSE(Node):
 
     def tex(self, *args):
         return r"\log\left(" + " + ".join(f"e^{{{a}}}" for a in args) + r"\right)"
+
+
+class Blend(Node):
+    """a/(1 + exp(-u)) + b/(1 + exp(u)), which goes from b to a as u grows."""
+
+    nargs = 3
+
+    @staticmethod
+    def numeric(u, a, b):
+        return a / (1 + mpmath.exp(-u)) + b / (1 + mpmath.exp(u))
+
+    def as_plain(self):
+        u, a, b = self.args
+        return a / (1 + sp.exp(-u)) + b / (1 + sp.exp(u))
+
+    def fdiff(self, argindex=1):
+        u, a, b = self.args
+        upper, lower = Sigmoid(u), Sigmoid(-u)
+        return ((a - b) * upper * lower, upper, lower)[argindex - 1]
+
+    def tex(self, u, a, b):
+        return rf"\left({a} \sigma\left({u}\right) + {b} \sigma\left(-{u}\right)\right)"
 
 
 class Softmax(Node):

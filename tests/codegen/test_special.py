@@ -49,6 +49,7 @@ CASES = [
     (N.Log1mExp, (), grid(-HALF), 0, 1e-15, 4e-7),
     (N.LogAbs, (), grid(LINE), 1, 1e-15, 4e-7),
     (N.AbsPower, (), grid([-1.004, -0.3, 0.997, 2.5], [0.4, 1.6, 40, 400]), 0, 1e-13, 6e-5),
+    (N.Blend, (), grid(LINE, [1e-9, 0.3], [4e5]), 0, 1e-15, 4e-7),
     (N.SignedLSE, (), grid([0.7], [-300, 0, 200], [-0.4, 0.3], [-310, 150]), 1, 1e-14, 4e-6),
     (N.SignedWeight, (1,), grid([0.7], [-300, 0, 200], [-0.4, 0.3], [-310, 150]), 0, 1e-14, 1e-5),
     (N.ExpGap, (), grid(LINE[np.abs(LINE) < 80]), 0, 1e-15, 4e-7),

@@ -18,6 +18,7 @@ POINT = {
     N.LogGap: (R(7, 3),),
     N.LSE: (R(1, 3), -R(2, 5), R(1, 7)),
     N.Softmax: (sp.Integer(1), R(1, 3), -R(2, 5), R(1, 7)),
+    N.Blend: (R(1, 3), -R(2, 5), R(1, 7)),
     N.SignedLSE: (R(4, 3), R(1, 3), -R(1, 5), -R(2, 5)),
     N.SignedWeight: (sp.Integer(1), R(4, 3), R(1, 3), -R(1, 5), -R(2, 5)),
     N.LogWrappedNormal: (R(9, 7), R(5, 6)),
