@@ -18,6 +18,7 @@ from symdsm.codegen.docstring import assumptions, density_of, formula, module_do
 from symdsm.codegen.elliptical_draws import emit_elliptical, emit_form
 from symdsm.codegen.guards import condition_lines, guard_lines
 from symdsm.codegen.printer import JaxPrinter
+from symdsm.codegen.shared_checks import share_checks
 from symdsm.codegen.source import module_text
 from symdsm.codegen.source_bounded import bounded_functions
 from symdsm.symbolic.array_declaration import ArrayDeclaration
@@ -88,6 +89,7 @@ def coupled_source(declaration: ArrayDeclaration, digest: str) -> str:
         if "level_score" in texts:
             value = f"y, score(y, x{given}), level_score(y, x{given})"
             functions.append(_target("dual_target", value, given, params))
+    functions = share_checks(functions)
     text = module_text(_docstring(declaration, digest, [_NO_SAMPLER] * ("sample_by" in texts)), functions)
     return text.replace("import jax\n", "import math\n\nimport jax\n", 1)
 
