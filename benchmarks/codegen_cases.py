@@ -25,11 +25,11 @@ class Case:
     peer: Callable | None = None
 
     def data(self, program, size, params, dtype):
-        """y and x of about `size` coordinates."""
+        """y and x of about `size` coordinates; many are copies of fewer, since some laws are slow to draw from."""
         key_x, key_y = jax.random.split(jax.random.key(size))
         if self.clean in _SCALAR:
-            x = _SCALAR[self.clean](jax.random.uniform(key_x, (size,), dtype, 0.05, 0.95))
-            return program.sample(key_y, x, **params), x
+            x = _SCALAR[self.clean](jax.random.uniform(key_x, (min(size, 10_000),), dtype, 0.05, 0.95))
+            return tuple(jnp.resize(a, size) for a in (program.sample(key_y, x, **params), x))
         shape = _SHAPES[self.clean](size)
         x = jax.random.normal(key_x, shape[0], dtype)
         return jax.random.normal(key_y, shape[1], dtype), x
