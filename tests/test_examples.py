@@ -69,6 +69,14 @@ SAYS = {
         "KL of the reverse diffusion's law at most 0.",
         "down to the error of the energy's constant: True",
     ],
+    "08_trust": [
+        "Exact probability of the left cluster: 0.63",
+        "nuts: R-hat 1.0",
+        "left cluster 1.00, by chain [1. 1. 1. 1.]\ndo not trust\n  - descents apart is",
+        "modes that they never saw cannot show; use method='tempered'",
+        "tempered: R-hat 1.0",
+        "trust: every check is passed",
+    ],
     "07_score_only": ["a VectorScore for MALA", "curl 0.2", "exact: 1, 0.5"],
 }
 
