@@ -16,6 +16,19 @@ in place of one, and suits kernels that move the mean (x_u is then not on the sc
 
 `"auto"` takes "inflated" where it applies, "power" where some observed site is not normal and linear: a likelihood
 that multiplies, or exponentiates its latent, sees values at the largest level that it was never meant for.
+
+On linear-Gaussian posteriors of Gaussian mixtures, three each, with exact energies and 8000 draws of four chains
+(`python -m benchmarks.posteriors likelihoods --dimensions 2 10 --draws 8000`), the mean total variation of the modes'
+weights from the exact ones and the crossings of the level's range per 1000 iterations are
+
+                d = 2            d = 10
+    declared    0.029, 56        0.032, 19
+    power       0.024, 53        0.055, 13
+    inflated    0.024, 50        0.040, 20
+    denoised    0.022, 54        0.099, 14
+
+Differences below 0.03 are Monte Carlo error (the part `mixtures` prints it), so nothing but "denoised" in ten
+dimensions is set apart.
 """
 
 import copy
