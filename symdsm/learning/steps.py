@@ -61,8 +61,8 @@ class State(NamedTuple):
 class Seen(NamedTuple):
     """What a chunk of steps shows, one row for each step.
 
-    `broken`: a loss or gradient is not finite, and `worst` and `level` are the position in the batch and the level's
-    coordinate of the first such row; `totals` and `counts` are the losses summed in bins of the level's coordinate.
+    `broken`: a loss or the gradient's norm is not finite, and `worst` and `level` are the position in the batch and the
+    level's coordinate of the first such row; `totals` and `counts` are the losses summed in bins of that coordinate.
     """
 
     loss: Array
@@ -161,10 +161,10 @@ class Steps:
 
         (value, each), slope = jax.value_and_grad(loss, has_aux=True)(params)
         bad = ~jnp.isfinite(each)
-        finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(slope)])
+        finite = jnp.isfinite(optax.global_norm(slope))  # the clipping needs this norm anyway
         worst = jnp.argmax(jnp.where(bad, jnp.inf, each))
         bins = jax.nn.one_hot((u * BINS).astype(int), BINS, dtype=u.dtype)
-        seen = Seen(value, bad.any() | ~finite.all(), worst, u[worst], each @ bins, bins.sum(0))
+        seen = Seen(value, bad.any() | ~finite, worst, u[worst], each @ bins, bins.sum(0))
         return slope, seen
 
     def _chunk(self, state: State, source: Any, key: PRNGKeyArray, n: Array) -> tuple[State, Seen]:
