@@ -170,6 +170,7 @@ def _unsound(kernel, calls, good, bad):
     return [n for n, v in parts(traced(good | bad)).items() if not np.isnan(v).all()]
 
 
+@pytest.mark.slow
 def test_what_is_written_later_is_guarded_too():
     """sigma_min > sigma_max: the diffusion of the VE kernel would be imaginary, its mean is free of both."""
     calls = {
