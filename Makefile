@@ -2,7 +2,7 @@
 
 VENV  ?= .venv
 OUT   ?= runs/digits
-TESTS ?= -n auto --maxprocesses=4 --dist loadgroup --no-loadscope-reorder
+TESTS ?= -n auto --maxprocesses=4 --dist loadgroup
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 

@@ -1,9 +1,10 @@
-"""Lesson 8: four chains that agree with each other and are wrong, and what says so.
+"""Lesson 8: chains that never see the other cluster, chains that do, and what the diagnosis says of each.
 
 The prior is learned: two clusters far apart, 0.7 and 0.3 of the data. One number is seen through so much noise that
 both clusters stay possible, and their exact probabilities are known. NUTS stays at the lowest noise level, where
-nothing lies between the clusters: each chain keeps the one it started near. With this key all four keep the same, and
-R-hat is content (with jax.random.key(2) they differ, and R-hat sees it). The tempered sampler moves the level too, and
+nothing lies between the clusters: each chain keeps the one in which it settled, so that the share of either is the
+luck of four throws. Where the chains differ R-hat sees it; where all four settle in one R-hat is content, and what is
+left is that chains at one level cannot show modes that they never saw. The tempered sampler moves the level too, and
 crosses where noise has made the clusters one.
 """
 
@@ -38,7 +39,7 @@ exact = np.array([0.7, 0.3]) * likelihood
 print(f"Exact probability of the left cluster: {exact[0] / exact.sum():.2f}")
 
 for method in ("nuts", "tempered"):
-    posterior = sd.sample(program, y, key=jax.random.key(3), draws=1000, method=method, progress=False)
+    posterior = sd.sample(program, y, key=jax.random.key(3), draws=4000, method=method, progress=False)
     left = (posterior["posterior"]["z"] < 0).mean(("draw", "z_dim_0")).to_numpy()
     diagnosis = sd.diagnose(posterior, program=program, fit=fit, held_out=held_out)
     r_hat = diagnosis.table.set_index("check")["value"]["R-hat"]

@@ -17,17 +17,9 @@ import symdsm.inference  # noqa: F401 - loads numpyro before ArviZ and any of it
 LONG = ("test_digits", "test_stability", "test_readme", "test_denoise_photo", "test_examples", "test_eight_schools")
 
 
-# Those and the laws of every kernel are handed out test by test. The tests of any other file stay with one worker,
-# which makes its fixtures, and compiles what they share, once.
-APART = (*LONG, "test_samplers", "test_families_oracle")
-
-
 def pytest_collection_modifyitems(items):
     """The files with the longest tests first; the order within a file, and that of all others, stays."""
     items.sort(key=lambda item: item.path.stem not in LONG)
-    for item in items:
-        if item.path.stem not in APART and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(item.config.rootpath))))
 
 
 @pytest.fixture

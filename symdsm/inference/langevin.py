@@ -2,13 +2,13 @@ r"""Overdamped Langevin kernels for `numpyro.infer.MCMC`.
 
 With potential U = -log p, gradient g = grad U, step h and inverse mass matrix A'A, both propose
 
-    y = x + sqrt(2 h) A' e,        e = D(x) + n,        n ~ N(0, I)
+    y = x + A' d,        d = D(x) + sqrt(2 h) n,        n ~ N(0, I)
 
-(Roberts & Tweedie 1996, Bernoulli 2). `ULA` has D(x) = -sqrt(h/2) A g(x), so that y = x - h A'A g(x) + sqrt(2 h) A' n,
-and takes every proposal: it needs g only, and samples a law that is off by order h: on N(0, 1) its variance is
+(Roberts & Tweedie 1996, Bernoulli 2). `ULA` has D(x) = -h A g(x), so that y = x - h A'A g(x) + sqrt(2 h) A' n, and
+takes every proposal: it needs g only, and samples a law that is off by order h: on N(0, 1) its variance is
 1 / (1 - h/2). `MALA` accepts with probability min(1, a),
 
-    log a = U(x) - U(y) + (|n|^2 - |e + D(y)|^2) / 2,
+    log a = U(x) - U(y) + (|d - D(x)|^2 - |d + D(y)|^2) / (4 h),
 
 which makes p itself stationary for every D; during warm-up h is tuned to an acceptance of 0.574 (Roberts & Rosenthal
 1998, JRSS B 60), and A to draws and gradients.
@@ -17,7 +17,7 @@ Where U grows faster than a square, as for the logarithm of a half-normal scale,
 -h A'A g from the tail leaps over the whole law, nothing leads back, and a chain stays there for thousands of draws. So
 MALA's drift is the truncated one of that paper's MALTA, taken coordinate by coordinate in units of the noise,
 
-    D(x) = -sqrt(h/2) A g(x),        cut to [-2, 2].
+    D(x) = -h A g(x),        cut to 2 sqrt(2 h) on either side.
 
 On N(0, 1) at h = 1 that is a cut beyond 2.8 standard deviations. Where the cut begins, a move along D lowers U by 8 to
 first order, and 8 is the most that the way back costs: (2 + 2)^2 / 2.
@@ -105,13 +105,15 @@ class MALA(Langevin):
     ) -> Step:
         """Propose, and accept with probability min(1, a)."""
         noise, uniform = keys
-        n, root = random.normal(noise, at.z.shape, at.z.dtype), jnp.sqrt(2 * h)
+        root = jnp.sqrt(2 * h)
 
         def drift(point):
-            return jnp.clip(-root / 2 * whiten(scale, point.grad), -CUT, CUT)
+            return jnp.clip(-h * whiten(scale, point.grad), -CUT * root, CUT * root)
 
-        e = drift(at) + n
-        new = evaluate(at.z + root * unwhiten(scale, e))
-        log_ratio = at.potential - new.potential + jnp.sum(n**2 - (e + drift(new)) ** 2) / 2
+        # In this order a chain by itself and one of several round alike; in units of the noise they do not.
+        d = drift(at) + root * random.normal(noise, at.z.shape, at.z.dtype)
+        new = evaluate(at.z + unwhiten(scale, d))
+        squares = jnp.sum((d - drift(at)) ** 2) - jnp.sum((d + drift(new)) ** 2)
+        log_ratio = at.potential - new.potential + squares / (4 * h)
         point, accept, diverging = accept_or_stay(uniform, log_ratio, new, at)
         return Step(point, velocity, accept, diverging)
