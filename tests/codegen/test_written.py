@@ -16,7 +16,6 @@ import symdsm as sd
 
 ROOT = Path(__file__).parents[2]
 RUFF = shutil.which("ruff", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-ONE_WORKER = pytest.mark.xdist_group("written")  # two would write every module twice
 QUICK = ("laplace", "random_walk", "critically_damped")
 
 WRITE = """
@@ -103,7 +102,6 @@ def test_layout_of_a_few(tmp_path):
     _check_layout(tmp_path, len(QUICK))
 
 
-@ONE_WORKER
 @pytest.mark.slow
 @pytest.mark.skipif(RUFF is None, reason="ruff is not installed")
 def test_layout_of_all(folders):
@@ -117,7 +115,6 @@ def test_a_wrong_layout_is_noticed(tmp_path):
         _check_layout(tmp_path, 1)
 
 
-@ONE_WORKER
 @pytest.mark.slow
 def test_same_bytes_under_two_hash_seeds(folders):
     one, two = ({p.name: p.read_bytes() for p in folder.glob("*.py")} for folder in folders)
@@ -125,7 +122,6 @@ def test_same_bytes_under_two_hash_seeds(folders):
     assert [name for name in one if one[name] != two[name]] == []
 
 
-@ONE_WORKER
 @pytest.mark.slow
 def test_modules_need_no_sympy(folders):
     printed = run(LOAD, folders[0], PYTHONPATH="").split()
