@@ -27,17 +27,18 @@ def mean_score_source(declaration, regularity: Regularity) -> str:
     names = [name_of(p) for p in declaration.params]
     keywords = f", *, {', '.join(f'{n}: jax.Array | float' for n in names)}" if names else ""
     head = f'def mean_score(x: jax.Array, /{keywords}) -> jax.Array:\n    """E[score | x]."""\n'
-    if found.value == 0 and not isinstance(declaration, Declaration):
-        return module_text('"""The mean of the score."""', [head + "    return jnp.zeros_like(x)"])
     if not isinstance(declaration, Declaration):
-        raise _no_mean(f"{found.value}, of several values at once")
+        if found.value != 0:
+            raise _no_mean(f"{found.value}, of several values at once")
+        return module_text('"""The mean of the score."""', [head + "    return jnp.zeros_like(x)"])
     symbols = {declaration.clean: "x", **{p: p.name for p in declaration.params}}
     printer = JaxPrinter(symbols)
     guards = Guards(declaration, symbols, printer.doprint)
-    value, every = printer.doprint(stabilise(sp.sympify(found.value))), ["x", *names]
+    mean, every = sp.sympify(found.value), ["x", *names]
+    value = printer.doprint(stabilise(mean))
     if found.when != sp.true:
         value = f"jnp.where({printer.doprint(complement(found.when))}, jnp.nan, {value})"
-    value = guards.checked(value, sp.sympify(found.value))
+    value = guards.checked(value, mean)
     lines = [
         *guards.lines(),
         f"shape = jnp.broadcast_shapes({', '.join(f'jnp.shape({n})' for n in every)})",
