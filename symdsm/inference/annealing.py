@@ -79,10 +79,9 @@ def come_down(target: Target, joint: Joint, key, chains: int) -> tuple[Array, Ar
     return descent.walkers[0], jnp.exp(descent.log_scale[0])
 
 
-def annealed(target: Target, options, key):
+def annealed(target: Target, joint: Joint, options, key):
     """Down the ladder, then draws at the lowest level."""
     key_descend, key_run = random.split(key)
-    joint = Joint(target)
     walkers, scale = come_down(target, joint, key_descend, options.chains)
     track = np.append(np.linspace(1, 0, RUNGS + 1), np.full(options.draws, -1.0))
     levels = levels_group(np.tile(track, (options.chains, 1)), RUNGS + 1)
@@ -90,14 +89,13 @@ def annealed(target: Target, options, key):
     return fixed_level(target, joint, kernel, start, scale, options, key_run, walkers=walkers, levels=levels)
 
 
-def stay(target: Target, kernel: str, options, key):
+def stay(target: Target, joint: Joint, kernel: str, options, key):
     """Draws at the lowest level from a cold start, without coming down.
 
     Where levels are free, walkers come down all the same, apart from the chains: the diagnosis asks whether they end
     where the chains are.
     """
     key_start, key_settle, key_run, key_descend = random.split(key, 4)
-    joint = Joint(target)
     walkers = come_down(target, joint, key_descend, WALKERS)[0] if target.learned else None
     if kernel in ADJUSTED:
         start, scale = cold(target, joint, key_start, options.chains)

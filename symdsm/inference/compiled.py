@@ -40,7 +40,13 @@ def cached(fn: Callable, *args):
 
 
 class Joint:
-    """log joint(theta, u) of a target; with `weighed`, log joint(theta, u, power of the likelihood)."""
+    """log joint(theta, u) of a target; with `weighed`, log joint(theta, u, power of the likelihood).
+
+    What a call returns goes through `record`, where there is one: record(call, *args) == call(*args), or what that was
+    when the run was last here.
+    """
+
+    record: Callable | None = None
 
     def __init__(self, target: Target, weighed: bool = False):
         zero = jnp.zeros(())
@@ -50,13 +56,17 @@ class Joint:
 
     def __call__(self, fn: Callable, *args, static: tuple = ()):
         """fn(log_joint, *static, *args), compiled; `fn` is a function of a module, so that it can be recognised."""
-        pure = self._pure
-        run = _kept((self.text, fn, static), lambda constants, *args: fn(partial(pure, constants), *static, *args))
-        return run(self.constants, *args)
+        call = self._compiled(fn, static)
+        return call(*args) if self.record is None else self.record(call, *args)
 
     def value(self, *args):
-        """log joint at one point, compiled."""
-        return self(_value, *args)
+        """log joint at one point, compiled, not recorded."""
+        return self._compiled(_value)(*args)
+
+    def _compiled(self, fn, static=()):
+        pure = self._pure
+        run = _kept((self.text, fn, static), lambda constants, *args: fn(partial(pure, constants), *static, *args))
+        return partial(run, self.constants)
 
 
 def _value(log_joint, *args):

@@ -3,7 +3,7 @@
 | method | chains | right for |
 |---|---|---|
 | "tempered" | move the level too (`tempering.py`) | energies: crosses between modes, weighs them |
-| "smc" | populations over the levels (`smc.py`) | energies, when the evidence is wanted; few dimensions |
+| "smc", "smc-mala" | populations over the levels (`smc.py`) | energies, for the evidence; few dimensions |
 | "annealed" | come down, then stay (`annealing.py`) | scores without an energy; very many dimensions; one mode |
 | "nuts", "mala" | stay at the lowest level (`fixed.py`) | programs without a learned prior; a contrast |
 | "ula", "underdamped" | the same, unadjusted | scores |
@@ -13,6 +13,7 @@ than LARGE latent numbers (one level crossing costs at least their square root i
 else "tempered".
 """
 
+import os
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -21,14 +22,16 @@ from tqdm.auto import tqdm
 
 from symdsm.errors import EnergyRequired, ParameterError
 from symdsm.inference.annealing import annealed, stay
+from symdsm.inference.checkpoint import Record, identity
+from symdsm.inference.compiled import Joint
 from symdsm.inference.fixed import UNADJUSTED
-from symdsm.inference.smc import smc
+from symdsm.inference.smc import MOVES, smc
 from symdsm.inference.target import Target
 from symdsm.inference.tempering import tempered
 
 __all__ = ["METHODS", "choose", "sample"]
 
-METHODS = ("auto", "tempered", "annealed", "smc", "nuts", "mala", "ula", "underdamped")
+METHODS = ("auto", "tempered", "annealed", *MOVES, "nuts", "mala", "ula", "underdamped")
 CHAIN_METHODS = ("vectorized", "parallel")
 LARGE = 5000
 
@@ -55,6 +58,7 @@ def sample(
     chain_method: str = "vectorized",
     progress: bool = True,
     init: dict[str, Array] | None = None,
+    checkpoint: str | os.PathLike | None = None,
     **kwargs,
 ):
     """Draw from the posterior of a NumPyro program; `args` and `kwargs` are the program's own.
@@ -65,17 +69,22 @@ def sample(
     spreads the chains over JAX's devices. `init` gives starting values of latent sites on their own supports; other
     sites start from noise. Inside `with sd.noise_level(s):` the priors stay at s, and the posterior is the one there.
 
+    `checkpoint` is a folder where the run is recorded every 15 seconds and when it ends or is interrupted. The same
+    call with the same folder goes on from there, after a kill too, and gives the draws of a run that was never stopped,
+    bit for bit, on the same machine; a finished one returns its draws at once. Delete the folder to start afresh.
+
     Returns an xarray DataTree with the groups `posterior` (exactly `draws` per chain, at the lowest level, with the
     program's deterministic sites), `sample_stats`, `log_likelihood`, `posterior_predictive`, `prior`,
     `prior_predictive`, `observed_data`, `diagnosis` and, where levels moved, `levels` (`symdsm.inference.outcome`).
-    "smc" adds the attributes `log_evidence` and `log_evidence_error`. The same key gives the same draws. Ctrl-C
-    returns the draws so far, with `attrs["partial"]` 1 ("smc": the populations at the lowest level); before the first
-    draw there, `KeyboardInterrupt` says that there is nothing to return.
+    "smc" (Hamiltonian moves) and "smc-mala" (Langevin moves) add the attributes `log_evidence` and
+    `log_evidence_error`. The same key gives the same draws. Ctrl-C returns the draws so far, with `attrs["partial"]` 1
+    ("smc": the populations at the lowest level); before the first draw there, `KeyboardInterrupt` says that there is
+    nothing to return.
 
-    Raises `SamplingError` when the program is impossible at every start (naming the site) or when a chain does not
-    come down to the lowest level often enough (with the level's path), `EnergyRequired` for a score under a method
-    that accepts and refuses, `ShapeError` and `DataError` for data that do not fit their site, `ParameterError` for
-    options that are not.
+    Raises `SamplingError` when the program is impossible at every start (naming the site), when a chain does not come
+    down to the lowest level often enough (with the level's path), or when `checkpoint` holds another run or is damaged;
+    `EnergyRequired` for a score under a method that accepts and refuses, `ShapeError` and `DataError` for data that do
+    not fit their site, `ParameterError` for options that are not.
     """
     for name, value, least in (("chains", chains, 1), ("draws", draws, 1), ("warmup", warmup, 0)):
         if not isinstance(value, int) or value < least:
@@ -89,25 +98,32 @@ def sample(
     chosen, why = choose(target, method)
     if why and progress:
         tqdm.write(f'sampling by "{chosen}": {why}')
+    joint = Joint(target, weighed=chosen in MOVES)
+    if checkpoint is not None:
+        joint.record = Record(checkpoint, identity(target, joint, chosen, options, key))
     try:
-        tree = _run(target, chosen, options, key)
+        tree = _run(target, joint, chosen, options, key)
     except KeyboardInterrupt as stop:
+        later = "" if checkpoint is None else f"; the same call goes on from {str(checkpoint)!r}"
         raise KeyboardInterrupt(
-            f'"{chosen}" was stopped before it had a draw of the posterior: there is nothing to return yet'
+            f'"{chosen}" was stopped before it had a draw of the posterior: there is nothing to return yet{later}'
         ) from stop
+    finally:
+        if checkpoint is not None:
+            joint.record.write()
     tree.attrs.update(method=chosen, chosen_because=why)
     tree["posterior"].attrs.update(method=chosen, chosen_because=why)
     return tree
 
 
-def _run(target, method, options, key):
+def _run(target, joint, method, options, key):
     if method == "tempered":
-        return tempered(target, options, key)
+        return tempered(target, joint, options, key)
     if method == "annealed":
-        return annealed(target, options, key)
-    if method == "smc":
-        return smc(target, options, key)
-    return stay(target, method, options, key)
+        return annealed(target, joint, options, key)
+    if method in MOVES:
+        return smc(target, joint, method, options, key)
+    return stay(target, joint, method, options, key)
 
 
 def choose(target: Target, method: str) -> tuple[str, str]:

@@ -7,7 +7,8 @@ The path runs from the prior at the largest level to the posterior at the lowest
 
 Each population starts at draws of the prior. At each rung t -> t' the particles are weighed by joint(t') / joint(t),
 where t' is chosen by bisection so that their effective size is half of their number (Jasra et al. 2011), resampled
-systematically, and moved by MOVES Hamiltonian transitions in units of their own spread, whose step follows the
+systematically, and moved ROUNDS times in units of their own spread: by a Hamiltonian trajectory of about LEAPFROGS
+steps ("smc"), or by as many steps of MALA ("smc-mala"), for the same number of gradients. The step follows the
 acceptance. The product of the mean weights estimates
 
     evidence = integral of (prior at the lowest level) * likelihood,
@@ -21,6 +22,7 @@ Particles that share an ancestor stand next to each other, so ArviZ's effective 
 neighbouring draws, counts them as the copies that they are.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -35,12 +37,14 @@ from symdsm.errors import SamplingError
 from symdsm.inference.compiled import Joint
 from symdsm.inference.devices import spread
 from symdsm.inference.hamiltonian import hmc
+from symdsm.inference.langevin import MALA
+from symdsm.inference.langevin_base import Point
 from symdsm.inference.outcome import levels_group, posterior_tree
 from symdsm.inference.target import Target
 
-__all__ = ["log_mean_evidence", "smc"]
+__all__ = ["MOVES", "log_mean_evidence", "smc"]
 
-MOVES, LEAPFROGS, TARGET, SHARE, BISECTIONS = 4, 8, 0.75, 0.5, 25
+ROUNDS, LEAPFROGS, SHARE, BISECTIONS = 4, 8, 0.5, 25
 FINISH, MOST_RUNGS = 5, 1000
 
 
@@ -62,12 +66,41 @@ def density(log_joint, theta: Array, t: Array) -> Array:
     return jnp.where(jnp.isnan(value), -jnp.inf, value)
 
 
-def _rung(log_joint, keys, theta, t, log_step):
+class _Walk(NamedTuple):
+    """The end, the mean acceptance, and whether a step diverged."""
+
+    q: Array
+    accept: Array
+    diverging: Array
+
+
+def langevin(key, q: Array, step: Array, n: Array, potential: Callable[[Array], Array]) -> _Walk:
+    """n transitions of MALA from q (d,), with h = step^2 / 2: each is a leapfrog step of that length."""
+    kernel = MALA(potential_fn=potential)
+
+    def evaluate(q):
+        return Point(q, *jax.value_and_grad(potential)(q))
+
+    def transition(i, state):
+        at, accept, diverging = state
+        keys = list(random.split(random.fold_in(key, i)))
+        to = kernel.step(keys, at, None, step**2 / 2, jnp.ones_like(q), evaluate)
+        return to.point, accept + to.accept / n, diverging | to.diverging
+
+    zero = jnp.zeros((), q.dtype)
+    point, accept, diverging = lax.fori_loop(0, n, transition, (evaluate(q), zero, zero > 0))
+    return _Walk(point.z, accept, diverging)
+
+
+MOVES = {"smc": (hmc, 0.75), "smc-mala": (langevin, 0.574)}  # the move, and the acceptance that its step aims at
+
+
+def _rung(log_joint, method, keys, theta, t, log_step):
     """One rung of every population: theta (chains, n, d), t and log_step (chains,)."""
-    return jax.vmap(lambda *state: _one(log_joint, *state))(keys, theta, t, log_step)
+    return jax.vmap(lambda *state: _one(log_joint, *MOVES[method], *state))(keys, theta, t, log_step)
 
 
-def _one(log_joint, key, theta, t, log_step):
+def _one(log_joint, walk, target, key, theta, t, log_step):
     n = theta.shape[0]
     values = jax.vmap(lambda p, s: density(log_joint, p, s), (0, None))
     now = values(theta, t)
@@ -97,11 +130,11 @@ def _one(log_joint, key, theta, t, log_step):
         count, each = random.split(key)
         length = random.randint(count, (), LEAPFROGS // 2, 3 * LEAPFROGS // 2 + 1)
         moved = jax.vmap(
-            lambda k, q: hmc(k, q, jnp.exp(log_step), length, lambda q: -density(log_joint, scale * q, to))
+            lambda k, q: walk(k, q, jnp.exp(log_step), length, lambda q: -density(log_joint, scale * q, to))
         )(random.split(each, n), q)
-        return (moved.q, log_step + 0.5 * (moved.accept.mean() - TARGET)), (moved.accept, moved.diverging)
+        return (moved.q, log_step + 0.5 * (moved.accept.mean() - target)), (moved.accept, moved.diverging)
 
-    (q, log_step), (accept, diverging) = lax.scan(transition, (theta / scale, log_step), random.split(move, MOVES))
+    (q, log_step), (accept, diverging) = lax.scan(transition, (theta / scale, log_step), random.split(move, ROUNDS))
     gain = logsumexp(weights) - jnp.log(n)
     return scale * q, to, log_step, gain, accept.mean(0), diverging.any(0)
 
@@ -121,31 +154,31 @@ def log_mean_evidence(log_z: np.ndarray) -> tuple[float, float]:
     return float(top + np.log(z.mean())), float(error)
 
 
-def smc(target: Target, options, key):
+def smc(target: Target, joint: Joint, method: str, options, key):
     """`options.chains` populations of `options.draws` particles."""
     key_start, key_run, key_tree = random.split(key, 3)
-    joint, chains = Joint(target, weighed=True), options.chains
+    chains = options.chains
     try:
         starts = jax.vmap(target.prior_start)(random.split(key_start, chains * options.draws))
     except NotImplementedError as error:
         raise SamplingError(
-            given=f"method='smc' for a program with a latent that cannot be drawn from its prior: {error}",
+            given=f"method={method!r} for a program with a latent that cannot be drawn from its prior: {error}",
             expected="proper priors: particles start at draws of the prior",
             fix="give that site a proper prior, or use method='tempered'",
         ) from error
     theta = spread(starts.reshape(chains, options.draws, -1), options)
-    if not bool(jnp.isfinite(joint(_first, theta[0])).any()):
+    if not bool(jnp.isfinite(jax.vmap(lambda p: density(joint.value, p, jnp.asarray(1.0)))(theta[0])).any()):
         raise target.impossible(theta[0, 0])
     t, log_step = jnp.full(chains, 2.0, theta.dtype), jnp.full(chains, -1.5, theta.dtype)
     blank = jnp.zeros(theta.shape[:2], theta.dtype)
     state = _State(theta, t, log_step, np.zeros(chains), blank, blank)
     track, finish, interrupted = [np.ones(chains)], 0, False
-    with tqdm(total=100, disable=not options.progress, desc="smc", unit="%") as bar:
+    with tqdm(total=100, disable=not options.progress, desc=method, unit="%") as bar:
         try:
             while finish < FINISH:
                 finish += bool((state.t <= 0).all())
                 keys = random.split(random.fold_in(key_run, len(track)), chains)
-                *moved, gain, accept, diverging = joint(_rung, keys, *state[:3])
+                *moved, gain, accept, diverging = joint(_rung, keys, *state[:3], static=(method,))
                 state = _State(*moved, state.log_z + np.asarray(gain), accept, diverging)
                 track.append(np.minimum(state.t, 1.0))
                 _tell(bar, state, track)
@@ -160,7 +193,7 @@ def smc(target: Target, options, key):
     stats = {
         "acceptance_rate": np.asarray(state.accept),
         "diverging": np.asarray(state.diverging),
-        "lp": np.asarray(joint(_last, state.theta)),
+        "lp": np.asarray(jax.vmap(jax.vmap(lambda p: density(joint.value, p, jnp.asarray(0.0))))(state.theta)),
     }
     normalised = all(getattr(prior.fit, "normalised", False) for prior in target.priors.values())
     attrs = {
@@ -190,11 +223,3 @@ def _refuse_when_stuck(state, track):
             expected=f"the lowest level within {MOST_RUNGS} rungs",
             fix="ask for more draws, narrow the levels of the fit, or use method='tempered'",
         )
-
-
-def _first(log_joint, theta):
-    return jax.vmap(lambda p: density(log_joint, p, jnp.asarray(1.0, p.dtype)))(theta)
-
-
-def _last(log_joint, theta):
-    return jax.vmap(jax.vmap(lambda p: density(log_joint, p, jnp.zeros((), p.dtype))))(theta)

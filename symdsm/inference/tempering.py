@@ -133,10 +133,9 @@ def _chunk(log_joint, key, state, mean, log_scale, weight, gain) -> tuple[_State
     return lax.scan(iterate, state, random.split(key, CHUNK))
 
 
-def tempered(target: Target, options, key):
+def tempered(target: Target, joint: Joint, options, key):
     """A tempered run: descent, warm-up, and draws until each chain has enough at the lowest level."""
     key_start, key_descend, key_run = random.split(key, 3)
-    joint = Joint(target)
     start, scale = cold(target, joint, key_start, max(WALKERS, options.chains))
     bar = tqdm(total=options.draws, disable=not options.progress, desc="coming down from noise", unit="draw")
     descent: Descent = joint(descend, key_descend, start, scale)

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,9 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]
     folder = Path(path)
     try:
         meta = json.loads((folder / "meta.json").read_text())
-        with np.load(folder / meta["arrays"], allow_pickle=False) as file:
+        with open(folder / meta["arrays"], "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise FitError(
             given=f"{folder}, which cannot be read: {error}",
             expected="a folder written by fit.save(path) or by fit(..., checkpoint=path)",

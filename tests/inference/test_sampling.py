@@ -167,26 +167,43 @@ def interrupt(monkeypatch, when):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method, reached", [("tempered", 2), ("nuts", 5)])
-def test_an_interrupted_run_returns_what_is_there(gaussian, monkeypatch, method, reached):
+def test_an_interrupted_run_returns_what_is_there_and_goes_on(gaussian, monkeypatch, tmp_path, method, reached):
+    def run(path=None):
+        options = dict(chains=2, draws=200, warmup=0, method=method, checkpoint=path)
+        return sample(conjugate(gaussian), Y, key=jax.random.key(0), **options, **QUIET)
+
     count = itertools.count()
-    interrupt(monkeypatch, lambda name, _: name in ("_chunk", "_piece") and next(count) >= reached)
-    tree = sample(conjugate(gaussian), Y, key=jax.random.key(0), chains=2, draws=200, warmup=0, method=method, **QUIET)
-    assert tree.attrs["partial"] == 1 and 0 < tree["posterior"].sizes["draw"] < 200
+    with monkeypatch.context() as patch:
+        interrupt(patch, lambda name, _: name in ("_chunk", "_piece") and next(count) >= reached)
+        part = run(tmp_path)
+    assert part.attrs["partial"] == 1 and 0 < part["posterior"].sizes["draw"] < 200
+    rest, whole = run(tmp_path), run()
+    assert rest.attrs == whole.attrs and rest.attrs["partial"] == 0 and len(list(tmp_path.iterdir())) > 1
+    for name in ("z", "double"):
+        np.testing.assert_array_equal(rest["posterior"][name], whole["posterior"][name])
 
 
 @pytest.mark.slow
-def test_interrupted_particles_are_those_of_the_populations_at_the_lowest_level(gaussian, monkeypatch):
+def test_interrupted_particles_are_those_of_the_populations_at_the_lowest_level(gaussian, monkeypatch, tmp_path):
     places = []
 
     def down(name, args):
         places.extend([np.asarray(args[2])] if name == "_rung" else [])
         return name == "_rung" and (places[-1] <= 0).any()
 
-    interrupt(monkeypatch, down)
-    tree = sample(conjugate(gaussian), Y, key=jax.random.key(0), chains=6, draws=1000, method="smc", **QUIET)
+    def run(path=None):
+        smc = dict(chains=6, draws=1000, method="smc", checkpoint=path)
+        return sample(conjugate(gaussian), Y, key=jax.random.key(0), **smc, **QUIET)
+
+    with monkeypatch.context() as patch:
+        interrupt(patch, down)
+        tree = run(tmp_path)
     assert tree.attrs["partial"] == 1 and tree.attrs["rungs"] == len(places) - 1
     assert tree["posterior"].sizes["chain"] == (places[-1] <= 0).sum() and tree["posterior"].sizes["draw"] == 1000
     assert (tree["levels"]["track"][:, -2] <= 0).all() and right(tree["posterior"]["z"].to_numpy())
+    rest, whole = run(tmp_path), run()
+    assert rest.attrs == whole.attrs
+    np.testing.assert_array_equal(rest["posterior"]["z"], whole["posterior"]["z"])
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,15 @@ def test_pickles_are_refused(tmp_path):
         files.read(tmp_path)
 
 
+@pytest.mark.parametrize("size", [0, 200])
+def test_a_truncated_file_is_refused(tmp_path, size):
+    files.write(tmp_path, {"a": np.zeros(100)}, {})
+    part = next(tmp_path.glob("*.npz"))
+    part.write_bytes(part.read_bytes()[:size])
+    with pytest.raises(FitError, match="cannot be read"):
+        files.read(tmp_path)
+
+
 @pytest.mark.parametrize("content", [None, "not json", '{"arrays": "gone.npz", "format": "symdsm-1"}'])
 def test_a_folder_without_a_checkpoint(tmp_path, content):
     if content is not None:
