@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax, random
 from jaxtyping import Array
+from tqdm.auto import tqdm
 
 from symdsm.inference.compiled import Joint
 from symdsm.inference.descent import descend, relax
@@ -69,20 +70,26 @@ def cold(target: Target, joint: Joint, key, walkers: int) -> tuple[Array, Array]
     return start, jnp.maximum(jnp.std(start, 0), 1e-3)
 
 
-def come_down(target: Target, joint: Joint, key, chains: int) -> tuple[Array, Array]:
+def come_down(target: Target, joint: Joint, key, chains: int, progress: bool) -> tuple[Array, Array]:
     """Walkers (at least WALKERS, size) at the lowest level, and the unit of each coordinate there."""
     key_start, key_descend = random.split(key)
     start, scale = cold(target, joint, key_start, max(WALKERS, chains))
-    if target.scores:
-        return joint(langevin_descent, key_descend, start, scale, jnp.linspace(1.0, 0.0, RUNGS + 1))
-    descent = joint(descend, key_descend, start, scale)
-    return descent.walkers[0], jnp.exp(descent.log_scale[0])
+    with tqdm(total=RUNGS + 1, disable=not progress, desc="coming down from noise", unit="level") as bar:
+        if target.scores:
+            end, unit = joint(langevin_descent, key_descend, start, scale, jnp.linspace(1.0, 0.0, RUNGS + 1))
+            bar.set_postfix(level="0.00")
+        else:
+            descent = joint(descend, key_descend, start, scale)
+            end, unit = descent.walkers[0], jnp.exp(descent.log_scale[0])
+            bar.set_postfix(accept=f"{descent.accept.mean():.2f}", level="0.00")
+        bar.update(RUNGS + 1)
+    return end, unit
 
 
 def annealed(target: Target, joint: Joint, options, key):
     """Down the ladder, then draws at the lowest level."""
     key_descend, key_run = random.split(key)
-    walkers, scale = come_down(target, joint, key_descend, options.chains)
+    walkers, scale = come_down(target, joint, key_descend, options.chains, options.progress)
     track = np.append(np.linspace(1, 0, RUNGS + 1), np.full(options.draws, -1.0))
     levels = levels_group(np.tile(track, (options.chains, 1)), RUNGS + 1)
     kernel, start = "underdamped" if target.scores else "nuts", walkers[: options.chains]
@@ -96,7 +103,7 @@ def stay(target: Target, joint: Joint, kernel: str, options, key):
     where the chains are.
     """
     key_start, key_settle, key_run, key_descend = random.split(key, 4)
-    walkers = come_down(target, joint, key_descend, WALKERS)[0] if target.learned else None
+    walkers = come_down(target, joint, key_descend, WALKERS, options.progress)[0] if target.learned else None
     if kernel in ADJUSTED:
         start, scale = cold(target, joint, key_start, options.chains)
         scale = jnp.ones_like(scale)

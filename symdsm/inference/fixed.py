@@ -72,13 +72,14 @@ def fixed_level(target: Target, joint: Joint, kernel: str, start: Array, scale: 
     keys, first = spread((random.split(key_run, options.chains), start / scale), options)
     state = joint(_start, keys, scale, first, static=(kernel, warmup))
     kept, partial_run = [], False
+    level = {"level": "0.00"} if target.learned else {}
     with tqdm(total=options.draws, disable=not options.progress, desc=f"{kernel}, warming up", unit="draw") as bar:
         try:
             for n in range(-warmup, options.draws, length):
                 state, seen = joint(_piece, scale, state, static=(kernel, warmup, length))
                 if n >= 0:
                     kept.append({name: np.swapaxes(np.asarray(v), 0, 1) for name, v in seen.items()})
-                _tell(bar, kernel, kept, float(jnp.mean(seen["accept_prob"])))
+                _tell(bar, kernel, kept, {"accept": f"{jnp.mean(seen['accept_prob']):.2f}"} | level)
         except KeyboardInterrupt:
             if not kept:
                 raise
@@ -95,14 +96,15 @@ def fixed_level(target: Target, joint: Joint, kernel: str, start: Array, scale: 
     return posterior_tree(target, jnp.asarray(scale * seen["z"]), stats, attrs, key_tree, **groups)
 
 
-def _tell(bar, kernel, kept, accept):
-    if not kept:
-        bar.set_postfix(accept=f"{accept:.2f}")
+def _tell(bar, kernel, kept, said):
+    if bar.disable:
         return
-    bar.set_description(kernel)
-    z = np.concatenate([seen["z"] for seen in kept], 1)
-    bar.update(min(z.shape[1], bar.total) - bar.n)
-    bar.set_postfix(accept=f"{accept:.2f}", ESS=f"{least_ess(z):.0f}")
+    if kept:
+        bar.set_description(kernel)
+        z = np.concatenate([seen["z"] for seen in kept], 1)
+        bar.update(min(z.shape[1], bar.total) - bar.n)
+        said["ESS"] = f"{least_ess(z):.0f}"
+    bar.set_postfix(said)
 
 
 def least_ess(z: np.ndarray) -> float:

@@ -36,6 +36,7 @@ from tqdm.auto import tqdm
 from symdsm.errors import SamplingError
 from symdsm.inference.compiled import Joint
 from symdsm.inference.devices import spread
+from symdsm.inference.fixed import least_ess
 from symdsm.inference.hamiltonian import hmc
 from symdsm.inference.langevin import MALA
 from symdsm.inference.langevin_base import Point
@@ -210,9 +211,14 @@ def smc(target: Target, joint: Joint, method: str, options, key):
 
 
 def _tell(bar, state, track):
+    if bar.disable:
+        return
     bar.update(int(100 * (1 - float(state.t.max()) / 2)) - bar.n)
     bar.set_postfix(
-        accept=f"{state.accept.mean():.2f}", level=f"{track[-1].mean():.2f}", log_z=f"{state.log_z.mean():.1f}"
+        accept=f"{state.accept.mean():.2f}",
+        level=f"{track[-1].mean():.2f}",
+        ESS=f"{least_ess(np.asarray(state.theta)):.0f}",
+        log_z=f"{state.log_z.mean():.1f}",
     )
 
 

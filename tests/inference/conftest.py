@@ -1,5 +1,6 @@
 """Exact stand-ins for a trained fit: Gaussian mixtures, whose noised density is known at every level."""
 
+import re
 import types
 from typing import Any
 
@@ -121,6 +122,12 @@ def conjugate(fit):
         numpyro.sample("y", dist.Normal(z, 0.5).to_event(1), obs=y)
 
     return program
+
+
+def told(err, name):
+    """{word: number} at the end of the progress bar called `name`, from what was printed."""
+    last = err.rsplit(f"{name}: 100%", 1)[1].splitlines()[0]
+    return {word: float(value) for word, value in re.findall(r"(\w+)=(-?[\d.]+)", last)}
 
 
 def within(draws, truth, errors=4.0, least=50):

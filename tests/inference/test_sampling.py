@@ -8,6 +8,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+from numpyro.diagnostics import effective_sample_size
 from scipy import stats
 
 from symdsm.errors import DataError, EnergyRequired, ParameterError, SamplingError, ShapeError
@@ -19,7 +20,7 @@ from symdsm.inference.sampling import LARGE, choose, sample
 from symdsm.inference.scores import LearnedScore
 from symdsm.inference.target import Target
 
-from .conftest import QUIET, conjugate, mixture, within
+from .conftest import QUIET, conjugate, mixture, told, within
 
 pytestmark = pytest.mark.xdist_group("one sampler")
 
@@ -124,8 +125,13 @@ def test_what_cannot_be_drawn_is_named(gaussian):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["annealed", "mala", "underdamped"])
-def test_other_methods_on_a_conjugate_posterior(gaussian, method):
-    tree = sample(conjugate(gaussian), Y, key=jax.random.key(3), draws=1500, warmup=500, method=method, **QUIET)
+def test_other_methods_on_a_conjugate_posterior(gaussian, method, capsys):
+    tree = sample(conjugate(gaussian), Y, key=jax.random.key(3), draws=1500, warmup=500, method=method)
+    err = capsys.readouterr().err
+    assert {"accept", "level"} == set(told(err, "coming down from noise"))
+    said = told(err, {"annealed": "nuts"}.get(method, method))
+    assert 0.5 < said["accept"] <= 1 and said["level"] == 0
+    np.testing.assert_allclose(said["ESS"], effective_sample_size(tree["posterior"]["z"].to_numpy()).min(), rtol=0.01)
     assert right(tree["posterior"]["z"].to_numpy()) and tree.attrs["adjusted"] == (method != "underdamped")
 
 

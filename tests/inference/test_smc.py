@@ -4,19 +4,20 @@ import jax
 import numpy as np
 import numpyro
 import pytest
+from numpyro.diagnostics import effective_sample_size
 
 from symdsm.inference.priors import LearnedPrior
 from symdsm.inference.sampling import sample
 from symdsm.inference.smc import log_mean_evidence
 from tests.oracles.mixture_posterior import problem, total_variation
 
-from .conftest import QUIET
+from .conftest import QUIET, told
 
 
-@pytest.fixture(scope="module")
-def run():
+@pytest.fixture(scope="module", params=["smc", pytest.param("smc-mala", marks=pytest.mark.slow)])
+def run(request):
     p = problem(3, 4, seed=2)
-    return p, sample(p.program, p.y, key=jax.random.key(0), draws=1000, method="smc", **QUIET)
+    return p, sample(p.program, p.y, key=jax.random.key(0), draws=1000, method=request.param, **QUIET)
 
 
 def test_evidence_within_its_error(run):
@@ -45,13 +46,17 @@ def test_every_population_comes_down(run):
     assert (track[:, 0] == 1).all() and (np.diff(track, axis=1) <= 0).all() and (track[:, -1] <= 0).all()
 
 
-def test_the_mass_of_a_prior_that_nothing_observes(run):
+def test_the_mass_of_a_prior_that_nothing_observes_and_a_bar_that_tells_how_far_it_is(capsys):
     """The evidence of no data is the mass of the prior: one, for an exact mixture."""
 
     def program():
-        numpyro.sample("x", LearnedPrior(run[0].fit))
+        numpyro.sample("x", LearnedPrior(problem(3, 4, seed=2).fit))
 
-    tree = sample(program, key=jax.random.key(1), draws=500, method="smc", **QUIET)
+    tree = sample(program, key=jax.random.key(1), draws=500, method="smc")
+    said = told(capsys.readouterr().err, "smc")
+    assert 0.5 < said["accept"] <= 1 and said["level"] == 0
+    np.testing.assert_allclose(said["ESS"], effective_sample_size(tree["posterior"]["x"].to_numpy()).min(), rtol=0.01)
+    np.testing.assert_allclose(said["log_z"], tree["levels"]["log_evidence"].mean(), atol=0.1)
     assert abs(tree.attrs["log_evidence"]) < 4 * tree.attrs["log_evidence_error"] < 0.4
 
 

@@ -1,7 +1,5 @@
 """Tempered posteriors against closed forms."""
 
-import re
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +16,7 @@ from symdsm.inference.sampling import sample
 from symdsm.inference.tempering import stroll
 from tests.oracles.mixture_posterior import problem, total_variation
 
-from .conftest import QUIET, conjugate, mixture, within
+from .conftest import QUIET, conjugate, mixture, told, within
 
 pytestmark = pytest.mark.xdist_group("one sampler")  # its compilation is shared within a worker
 
@@ -57,8 +55,7 @@ def test_one_key_one_posterior_and_one_compilation_with_a_bar_that_tells_how_far
     program, y, tree = gaussian_run
     kept = len(_COMPILED)
     again = sample(program, y, key=jax.random.key(1), chains=3, draws=600, warmup=500)
-    last = capsys.readouterr().err.rsplit("600/600", 1)[1]
-    said = {name: float(value) for name, value in re.findall(r"(\w+)=([\d.]+)", last)}
+    said = told(capsys.readouterr().err, "sampling")
     assert 0.5 < said["accept"] <= 1 and 0 <= said["level"] <= 1
     np.testing.assert_allclose(said["ESS"], effective_sample_size(tree["posterior"]["z"].to_numpy()).min(), rtol=0.1)
     other = sample(program, y + 1, key=jax.random.key(1), chains=3, draws=600, warmup=500, **QUIET)
