@@ -7,8 +7,10 @@ mixtures       Gaussian-mixture priors with exact energies, d and number of mode
 learned        the same with energies learned from MANY rows by dual score matching
 likelihoods    what the likelihood says along the levels, all four ways: crossings of the level's range (lowest to
                highest fifth or back) per 1000 iterations and chain, gradients per iteration, total variation
+moves          SMC by Hamiltonian and by Langevin moves, one problem of each kind, REPEATS runs: rms error of the log
+               evidence and mean total variation, and both times the root of the seconds, what one second would give
 
-Processor seconds are given beside each row, compilation included.
+Processor seconds are given beside each row, compilation included except under `moves`.
 """
 
 import argparse
@@ -25,7 +27,7 @@ from benchmarks.two_sample import c2st
 from tests.oracles.mixture_posterior import problem, total_variation
 
 CASES = ((2, 8), (10, 4), (50, 3))
-ROWS = 2000
+ROWS, REPEATS = 2000, 10
 WAYS = ("declared", "power", "inflated", "denoised")
 
 
@@ -50,9 +52,9 @@ def sampling_track(tree):
     return group["track"].to_numpy()[:, group.attrs["sampling_from"] :]
 
 
-def timed(p, **how):
+def timed(p, seed=0, **how):
     start = time.process_time()
-    tree = sd.sample(p.program, p.y, key=jax.random.key(0), progress=False, **how)
+    tree = sd.sample(p.program, p.y, key=jax.random.key(seed), progress=False, **how)
     return tree, time.process_time() - start
 
 
@@ -136,6 +138,20 @@ def likelihoods(args):
             )
 
 
+def moves(args):
+    for _, p in problems(args.dimensions, 1):
+        for method in ("smc", "smc-mala"):
+            rows = []
+            for tree, seconds in [timed(p, seed, draws=args.draws, method=method) for seed in range(REPEATS + 1)][1:]:
+                rows.append(((tree.attrs["log_evidence"] - p.log_evidence) ** 2, off(p, tree), seconds))
+            square, tv, seconds = np.mean(rows, 0)
+            print(
+                f"  {method:9s} log evidence off by {square**0.5:.3f}, TV {tv:.3f}, {seconds:.1f} s;"
+                f" in one second {(square * seconds) ** 0.5:.3f}, {tv * seconds**0.5:.3f}",
+                flush=True,
+            )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
@@ -150,7 +166,7 @@ def main():
         PARTS[part](args)
 
 
-PARTS = {"mixtures": mixtures, "learned": learned, "likelihoods": likelihoods}
+PARTS = {"mixtures": mixtures, "learned": learned, "likelihoods": likelihoods, "moves": moves}
 
 if __name__ == "__main__":
     main()

@@ -16,6 +16,9 @@ acceptance. The product of the mean weights estimates
 given a prior normalised at every level, as dual fits are. Chains are independent populations: the estimate is the mean
 over chains, its error the standard error over chains, in nats. The adaptive choices bias it by order 1/draws.
 
+On mixtures in d = 2, 10, 50 the rms error of the log evidence of one processor second is 0.03, 0.06, 0.38 by
+Hamiltonian and 0.03, 0.10, 0.12 by Langevin moves (`python -m benchmarks.posteriors moves --draws 1000`).
+
 Ctrl-C returns the populations that have reached the lowest level; those above it are no draws of the posterior.
 
 Particles that share an ancestor stand next to each other, so ArviZ's effective sample size, which looks at
