@@ -71,7 +71,8 @@ footer { margin-top: 4rem; border-top: 1px solid var(--line); padding-top: .8rem
   color: var(--quiet); }
 @media (max-width: 44rem) { html { font-size: 16px; } body { padding: 1.5rem 1rem 3rem; }
   h1 { font-size: 1.6rem; }
-  .pictures { grid-template-columns: 1fr; } }
+  .pictures { grid-template-columns: 1fr; }
+  figure.wide .plot { overflow-x: auto; } figure.wide svg { min-width: 44rem; } }
 @media print { body { max-width: none; padding: 0; } figure, .verdict { break-inside: avoid; } }
 """
 
@@ -180,7 +181,7 @@ def _facts(facts: Mapping[str, Any]) -> str:
 
 def _pictures(pictures: Iterable[Picture]) -> str:
     figures = "".join(
-        f'<figure class="{"wide" if picture.wide else "half"}">{svg(picture.figure)}'
+        f'<figure class="{"wide" if picture.wide else "half"}"><div class="plot">{svg(picture.figure)}</div>'
         f"<figcaption><b>{escape(picture.title)}.</b> {escape(picture.caption)}</figcaption></figure>"
         for picture in pictures
     )

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, QUIET, ACCENT = "#1b1f24", "#6b7280", "#1f5f8b"
+PATH = 250
 CHAINS = ("#1f5f8b", "#c2703d", "#4f8a5b", "#7a5195", "#8a7b3d", "#5b6472", "#a23b52", "#2f8f9d")
 STYLE = {
     "axes.edgecolor": QUIET,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.8,
+    "axes.prop_cycle": f"cycler('color', {CHAINS})",
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
@@ -35,13 +37,13 @@ STYLE = {
 }
 
 
-def _figure(width: float, height: float, rows: int = 1, columns: int = 1):
+def _figure(width: float, height: float, rows: int = 1, columns: int = 1, **shared):
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     with rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False)
+        axes = figure.subplots(rows, columns, squeeze=False, **shared)
     return figure, axes
 
 
@@ -67,10 +69,13 @@ def images(panels: Mapping[str, np.ndarray], *, spread: Mapping[str, np.ndarray]
     for axis, (title, image) in zip(axes[0], panels.items(), strict=False):
         shown = _show(axis, image, low, high)
         axis.set_title(title)
-    bar = {"location": "bottom", "pad": 0.04, "ticks": MaxNLocator(4)}
-    figure.colorbar(shown, ax=axes[0, : len(panels)], shrink=max(0.35, 1 / len(panels)), aspect=40, **bar)
+
+    def bar(image, ax, **size):  # a locator belongs to one bar: shared, it would follow the scale of the last
+        figure.colorbar(image, ax=ax, location="bottom", pad=0.04, ticks=MaxNLocator(4), **size)
+
+    bar(shown, axes[0, : len(panels)], shrink=max(0.35, 1 / len(panels)), aspect=40)
     for axis, (title, image) in zip(axes[0, len(panels) :], spread.items(), strict=True):
-        figure.colorbar(_show(axis, image, 0.0, float(np.nanmax(image)), "Blues"), ax=axis, **bar)
+        bar(_show(axis, image, 0.0, float(np.nanmax(image)), "Blues"), axis)
         axis.set_title(title)
     return figure
 
@@ -86,17 +91,24 @@ def draws(stack: np.ndarray, *, low: float | None = None, high: float | None = N
 
 
 def level_trace(levels: np.ndarray, *, name: str = "level", lowest: float | None = None) -> Figure:
-    """The noise level along each chain, shape (chain, iteration); a line marks the lowest level."""
+    """The noise level along up to four chains, shape (chain, iteration), one below the other; a line marks the lowest
+    level. Of a long path its beginning and its end are shown.
+    """
     levels = np.atleast_2d(levels)
-    figure, axes = _figure(5.4, 2.6)
-    axis = axes[0, 0]
-    for colour, chain in zip(_cycle(len(levels)), levels, strict=True):
-        axis.plot(chain, color=colour, linewidth=0.6, alpha=0.8, rasterized=True)
-    if lowest is not None:
-        axis.axhline(lowest, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+    count = levels.shape[1]
+    parts = [(0, count)] if count <= 2 * PATH else [(0, PATH), (count - PATH, count)]
+    rows = min(len(levels), len(CHAINS) // 2)
+    figure, axes = _figure(5.4, 1.1 + 0.8 * rows, rows, len(parts), sharex="col", sharey=True)
+    for row, colour, chain in zip(axes, CHAINS, levels, strict=False):
+        for axis, (start, end) in zip(row, parts, strict=True):
+            axis.plot(range(start, end), chain[start:end], color=colour, linewidth=0.7)
+            axis.set_xlim(start, max(end - 1, start + 1))
+            if lowest is not None:
+                axis.axhline(lowest, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
     if levels.min() > 0 and levels.max() > 8 * levels.min():
-        axis.set_yscale("log")
-    axis.set(xlabel="iteration", ylabel=name, xlim=(0, max(levels.shape[1] - 1, 1)))
+        axes[0, 0].set_yscale("log")
+    figure.supxlabel("iteration", fontsize=9)
+    figure.supylabel(name, fontsize=9)
     return figure
 
 

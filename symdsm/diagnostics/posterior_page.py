@@ -15,7 +15,7 @@ from symdsm.diagnostics.page import Picture, write
 
 __all__ = ["entries", "write_page"]
 
-SHOWN, DRAWS, SIDE, LONG = 4, 8, 4, 300
+SHOWN, DRAWS, SIDE, LONG, TRACED, DATA = 4, 8, 4, 300, 400, 8
 
 
 def entries(draws: xr.Dataset, count: int = SHOWN) -> xr.Dataset:
@@ -67,28 +67,31 @@ def _facts(tree):
 
 def _pictures(tree):
     some = entries(tree["posterior"].to_dataset())
-    small = xr.DataTree.from_dict({"posterior": some})
+    count = tree["posterior"].sizes["draw"]
+    every = -(-count // TRACED)
+    thinned = some.assign_coords(draw=range(count)).isel(draw=slice(None, None, every))
+    small = xr.DataTree.from_dict({"posterior": thinned})
     pictures = _images(tree["posterior"].to_dataset())
     if some.data_vars:
-        pictures.append(
-            Picture(
-                "Traces",
-                "One line for each chain. These are the entries with the smallest effective sizes.",
-                _arviz("plot_trace_dist", small, (10, 1.7 * len(some.data_vars))),
-            )
-        )
+        caption = "A colour for each chain. These are the entries with the smallest effective sizes"
+        caption += f", one draw in {every}." if every > 1 else "."
+        size, lines = (10, 1.8 * len(some.data_vars)), {"trace": {"width": 0.7, "alpha": 0.8}}
+        figure = _arviz("plot_trace_dist", small, size, compact=False, visuals=lines)
+        pictures.append(Picture("Traces", caption, figure))
     if "levels" in tree.children:
         track = np.maximum(tree["levels"]["track"].transpose("chain", "iteration").to_numpy(), 0.0)
-        caption = "0 is the lowest level, where the draws are taken, 1 the most noise, where every chain began."
+        caption = "0 is the lowest level, where the draws are taken, 1 the most noise, where every chain began;"
+        caption += " of a long path the beginning and the end."
         figure = plots.level_trace(track, name="level coordinate")
-        figure.set_size_inches(10, 2.6)
+        figure.set_figwidth(10)
         pictures.append(Picture("Path of the level", caption, figure))
-    if {"posterior_predictive", "observed_data"} <= set(tree.children):
+    if {"posterior_predictive", "observed_data"} <= set(tree.children) and _data(tree) >= DATA:
         caption = "Where the data lie in what the posterior predicts: uniform (p above alpha) if the model holds."
         pictures.append(Picture("Predictive PIT", caption, _arviz("plot_ppc_pit", tree, (5, 3.4)), wide=False))
     if len(some.data_vars) > 1:
         caption = "The same entries two by two, all chains together."
-        pictures.append(Picture("Pairs", caption, _arviz("plot_pair", small, (7, 6)), wide=False))
+        figure = _arviz("plot_pair", small, (7, 6), visuals={"scatter": {"size": 6, "alpha": 0.4}})
+        pictures.append(Picture("Pairs", caption, figure, wide=False))
     return pictures
 
 
@@ -116,13 +119,17 @@ def _images(draws):
     return []
 
 
-def _arviz(name, tree, size):
+def _data(tree):
+    return sum(values.size for values in tree["observed_data"].data_vars.values())
+
+
+def _arviz(name, tree, size, **options):
     """The figure of an ArviZ plot, taken out of pyplot's hands; clouds and long lines become pixels."""
     import arviz_plots
     from matplotlib import pyplot, rc_context
 
     with rc_context(plots.STYLE):
-        collection = getattr(arviz_plots, name)(tree, backend="matplotlib", figure_kwargs={"figsize": size})
+        collection = getattr(arviz_plots, name)(tree, backend="matplotlib", figure_kwargs={"figsize": size}, **options)
         figure = collection.viz["figure"].item()
         pyplot.close(figure)
     figure.set_layout_engine("constrained")

@@ -75,8 +75,8 @@ class Evidence:
             found.append(
                 Picture(
                     "Trace of the level",
-                    "One colour for each chain, from the first descent through noise to the last draw. The "
-                    "posterior is the draws at the lowest level (dashed).",
+                    "A row for each of up to four chains, from the first descent through noise to the last draw; of a "
+                    "long path the beginning and the end. The posterior is the draws at the lowest level (dashed).",
                     plots.level_trace(self.levels, name=self.level_name, lowest=lowest),
                     wide=not self.losses,
                 )

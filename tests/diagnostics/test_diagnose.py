@@ -1,5 +1,7 @@
 """The verdict on runs whose quality is known by construction."""
 
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -79,12 +81,16 @@ def test_says_when_typicality_was_not_checked():
     assert d.verdict == "look" and "pass fit=" in str(d)
 
 
-def test_an_ordinary_posterior_needs_no_fit(tmp_path):
+@pytest.mark.parametrize("count, titles", [(4, {"Traces", "Pairs"}), (8, {"Traces", "Pairs", "Predictive PIT"})])
+def test_an_ordinary_posterior_needs_no_fit_and_a_pit_some_data(tmp_path, count, titles):
     plain = tree(good(), track=None, learned_sites=[])
+    rng = np.random.default_rng(2)
+    plain["posterior_predictive"] = dict_to_dataset({"y": rng.normal(size=(4, 500, count))})
+    plain["observed_data"] = dict_to_dataset({"y": rng.normal(size=count)}, sample_dims=[])
     d = diagnose(plain)
     assert d.verdict == "trust"
     html = d.to_html(tmp_path / "d.html").read_text()
-    assert "R-hat" in html and "Pairs." in html and html.count("<svg") == 2
+    assert "R-hat" in html and set(re.findall(r"<figcaption><b>(.+?)\.</b>", html)) == titles
 
 
 def test_a_tree_without_draws():

@@ -143,12 +143,15 @@ def test_numbers_are_shown_as_readers_want_them(value, shown):
     assert number(value) == shown
 
 
-def test_what_was_not_seen_is_hatched_and_does_not_move_the_scale():
+def test_what_was_not_seen_is_hatched_and_each_bar_has_the_scale_of_its_pictures():
     seen, half = np.full((2, 2), 3.0), np.array([[np.nan, 1.0], [np.nan, 5.0]])
-    figure = plots.images({"a": half, "b": seen}, spread={"sd": np.array([[0.0, 2.0], [1.0, 1.0]])})
+    figure = plots.images({"a": half, "b": seen}, spread={"sd": np.array([[0.0, 0.2], [0.1, 0.1]])})
     pictures = [axis.images[0] for axis in figure.axes if axis.images]
-    assert [picture.get_clim() for picture in pictures] == [(1.0, 5.0), (1.0, 5.0), (0.0, 2.0)]
+    assert [picture.get_clim() for picture in pictures] == [(1.0, 5.0), (1.0, 5.0), (0.0, 0.2)]
     assert pictures[0].get_array().mask.tolist() == [[True, False], [True, False]]
+    figure.draw_without_rendering()
+    grey, blue = (axis.get_xticks() for axis in figure.axes if not axis.images)
+    assert np.ptp(grey) >= 2 and 0.1 <= np.ptp(blue) <= 0.2
 
 
 def test_the_running_median_ignores_spikes():
@@ -161,7 +164,18 @@ def test_levels_that_span_decades_get_a_log_axis():
     wide = plots.level_trace(np.array([[0.01, 1.0], [5.0, 0.1]])).axes[0]
     narrow = plots.level_trace(np.array([[1.0, 2.0]])).axes[0]
     assert (wide.get_yscale(), narrow.get_yscale()) == ("log", "linear")
-    assert len(wide.lines) == 2
+
+
+def test_a_long_path_of_the_level_shows_its_beginning_and_its_end():
+    levels = np.random.default_rng(0).uniform(size=(5, 1000))
+    shown = [axis.lines[0].get_xydata() for axis in plots.level_trace(levels).axes]
+    assert len(shown) == 8  # four chains, two parts each
+    for chain, (first, last) in enumerate(zip(shown[::2], shown[1::2], strict=True)):
+        assert first[0, 0] == 0 and last[-1, 0] == 999
+        for part in (first, last):
+            np.testing.assert_array_equal(part[:, 1], levels[chain, part[:, 0].astype(int)])
+    whole = plots.level_trace(levels[:2, :300]).axes
+    assert [len(axis.lines[0].get_xdata()) for axis in whole] == [300, 300]
 
 
 def test_pictures_leave_the_state_of_matplotlib_alone(report):
