@@ -15,6 +15,14 @@ With f(u) = -log of the integral of the joint at level u, thermodynamic integrat
     f'(u) = E[ d/du V(q, u) | u ],        V(q, u) = -log joint(m(u) + c(u) q; u) - sum log c(u),
 
 with the derivative at fixed q, whose variance is small because c absorbs most of the change.
+
+The walkers are few: where they left a mode that chains visit later, a change of level at fixed q throws a chain out of
+it. `recentred` corrects the tables by visits (q, u) of the chains,
+
+    m <- m + c a(u),   c <- c b(u),   a(u), b(u) the mean and sd of q in a triangular window of WIDTH rungs each way,
+
+where the plateau counts no more than an average rung, and the walkers count as DESCENT_WEIGHT visits of mean 0 and sd 1
+at each rung. The window keeps m and c smooth in u; tables taken anew at each rung would add their noise to dV/du.
 """
 
 from collections.abc import Callable
@@ -22,16 +30,17 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax, random
 from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
 from symdsm.inference.hamiltonian import hmc
 from symdsm.inference.paths import RUNGS, smoothed, table_at
 
-__all__ = ["Descent", "descend", "energy_in_path"]
+__all__ = ["DESCENT_WEIGHT", "Descent", "descend", "energy_in_path", "recentred"]
 
 TRANSITIONS, LEAPFROGS, SETTLING, RELAXING = 16, 16, 6, 150
-TARGET = 0.8
+TARGET, DESCENT_WEIGHT, WIDTH = 0.8, 16.0, 8
 
 
 class Descent(NamedTuple):
@@ -115,3 +124,19 @@ def free_energy_slopes(log_joint: Callable, seen: Array, mean: Array, log_scale:
     rungs, inside = jnp.arange(RUNGS + 1) / RUNGS, 0.01 / RUNGS
     below, above = jax.vmap(at_end)(seen, jnp.stack([rungs - inside, rungs + inside], 1)).T
     return (above[:-1] + below[1:]) / 2
+
+
+def recentred(descent: Descent, theta: np.ndarray, u: np.ndarray) -> Descent:
+    """The descent with its tables m and c corrected by visits theta (n, d) at u (n,)."""
+    mean, scale = np.asarray(descent.mean, float), np.exp(np.asarray(descent.log_scale, float))
+    at, rungs = RUNGS * np.maximum(u, 0.0)[:, None], np.arange(RUNGS + 1)
+    near = np.maximum(1 - np.abs(at - rungs), 0.0)
+    q = (theta - near @ mean) / np.exp(near @ np.log(scale))
+    share = near * np.minimum(1.0, near.sum() / rungs.size / np.maximum(near.sum(0), 1e-9))
+    window = share @ np.maximum(1 - np.abs(rungs[:, None] - rungs) / WIDTH, 0.0)
+    count = WIDTH * DESCENT_WEIGHT + window.sum(0)[:, None]
+    shift = window.T @ q / count
+    variance = (WIDTH * DESCENT_WEIGHT + window.T @ q**2) / count - shift**2
+    tables = mean + scale * shift, np.log(scale) + np.log(variance) / 2
+    mean, log_scale = (jnp.asarray(table, descent.mean.dtype) for table in tables)
+    return descent._replace(mean=mean, log_scale=log_scale)

@@ -24,10 +24,11 @@ Without a weight the level sinks to where the evidence is largest. We weigh it b
 f(u) = -log of the integral of the joint at u, which makes u uniform: half of the time is spent on the plateau. The
 descent (`descent.py`) gives a first F. Rounds of warm-up refine its slope by thermodynamic integration, which needs
 only the gradient that the sampler has anyway, and add what the visits themselves say (log of wanted over actual
-occupancy with a falling gain, as in Wang & Landau 2001), which drives out chains that sit in a well of u. One step
-serves all levels: it is tuned for an acceptance of TARGET, and of FLOOR in the zone of u where it is lowest. Then F,
-the step and the coordinates are frozen. (Simulated tempering: Marinari & Parisi 1992; continuous: Graham & Storkey
-2017, arXiv:1704.03338.)
+occupancy with a falling gain, as in Wang & Landau 2001), which drives out chains that sit in a well of u. Half-way the
+coordinates are corrected by the visits (f does not depend on them, so its estimate goes on). One step serves all
+levels: it is tuned for an acceptance of TARGET, and of FLOOR in the zone of u where it is lowest. Then F, the step and
+the coordinates are frozen. (Simulated tempering: Marinari & Parisi 1992; continuous: Graham & Storkey 2017,
+arXiv:1704.03338.)
 """
 
 import math
@@ -43,7 +44,7 @@ from tqdm.auto import tqdm
 from symdsm.errors import SamplingError
 from symdsm.inference.annealing import cold
 from symdsm.inference.compiled import Joint
-from symdsm.inference.descent import Descent, descend, energy_in_path
+from symdsm.inference.descent import DESCENT_WEIGHT, Descent, descend, energy_in_path, recentred
 from symdsm.inference.devices import spread
 from symdsm.inference.fixed import least_ess
 from symdsm.inference.hamiltonian import hmc
@@ -56,9 +57,8 @@ __all__ = ["tempered"]
 WALKERS, CHUNK = 16, 50
 TRAJECTORY, MOST_LEAPFROGS = 1.2, 64
 TARGET, FLOOR, ZONES = 0.8, 0.5, 5
-DESCENT_WEIGHT = 16.0
 STROLL = 0.6
-SLOW, TILTS = 400, (0.0, 4.0, 12.0, 40.0, 120.0)
+SLOW, TILTS = 1000, (0.0, 4.0, 12.0, 40.0, 120.0)
 
 
 class _State(NamedTuple):
@@ -168,22 +168,29 @@ class _Run:
     """One run: adapts during `warm_up`, then collects until every chain has its draws on the plateau."""
 
     def __init__(self, target, joint, descent, options, bar):
-        self.target, self.joint, self.descent, self.bar = target, joint, descent, bar
+        self.target, self.joint, self.descent, self.bar, self.options = target, joint, descent, bar, options
         self.chains, self.draws = options.chains, options.draws
         self.weight = integral(descent.slopes)
         self.warm: list[_Seen] = []
         self.kept: list[_Seen] = []
         rungs = np.linspace(0, RUNGS, self.chains, endpoint=False).astype(int)
-        u = jnp.asarray(rungs / RUNGS) + 1e-3
-        theta = descent.walkers[rungs, jnp.arange(self.chains)]
-        q = jax.vmap(lambda t, u: (t - table_at(descent.mean, u)) * jnp.exp(-table_at(descent.log_scale, u)))(theta, u)
-        log_step = jnp.full((), math.log(0.1), q.dtype)
-        self.state = _State(
-            spread(jnp.concatenate([q, u[:, None] / SPEED], 1), options),
-            log_step,
-            log_step,
-            jnp.full(ZONES, TARGET, q.dtype),
-        )
+        v = (jnp.asarray(rungs / RUNGS) + 1e-3) / SPEED
+        start = self._inside(descent.walkers[rungs, jnp.arange(self.chains)], v)
+        log_step = jnp.full((), math.log(0.1), start.dtype)
+        self.state = _State(spread(start, options), log_step, log_step, jnp.full(ZONES, TARGET, start.dtype))
+
+    def _inside(self, theta: Array, v: Array) -> Array:
+        """The chains' positions (chains, d + 1) in the coordinates of the descent."""
+        u = fold(SPEED * v)
+        mean, log_scale = (jax.vmap(table_at, (None, 0))(t, u) for t in (self.descent.mean, self.descent.log_scale))
+        return jnp.append((theta - mean) * jnp.exp(-log_scale), v[:, None], 1)
+
+    def _recentre(self):
+        seen = self.warm[2:] or self.warm
+        theta, u = (np.concatenate([getattr(s, name) for s in seen]) for name in ("theta", "u"))
+        self.descent = recentred(self.descent, theta.reshape(u.size, -1), u.ravel())
+        q = self._inside(jnp.asarray(theta[-1]), self.state.q[:, -1])
+        self.state = self.state._replace(q=spread(q, self.options))
 
     @property
     def visits(self) -> int:
@@ -211,6 +218,8 @@ class _Run:
             sums = total + np.bincount(bins, slope[above], RUNGS)
             slopes = jnp.asarray(sums / (count + np.bincount(bins, minlength=RUNGS)))
             self.weight = integral(slopes) + jnp.asarray(push - push[0])
+            if i == rounds // 2:
+                self._recentre()
             self._tell(seen)
         self.state = self.state._replace(log_step=self.state.average if rounds > 3 else self.state.log_step)
 
