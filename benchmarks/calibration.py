@@ -8,6 +8,8 @@ makes the rank of theta among the theta_k uniform, whatever the program (Talts e
     hierarchy    three groups with values m + z_g, z_g ~ two normals on the line, exact energy; m and the scale unknown
     speckle      the log intensities of two neighbouring pixels of real 8 x 8 digits, from a learned energy; theta is
                  drawn from this very energy at its lowest level, on a grid; y is seen through speckle of 4 looks
+    digits       whole 8 x 8 digits from the learned energy of models/digits.py, left half seen through speckle of 4
+                 looks; theta (means of the two halves, four hidden pixels) is drawn by a long run of the prior itself
 
 Each y has its own tempered run, repeated with twice the draws until every scalar has EFFECTIVE of them, of which K are
 ranked, evenly spaced, ties and steps broken by a uniform number. A program passes when its least p-value of uniformity
@@ -32,10 +34,13 @@ from scipy import stats
 from sklearn.datasets import load_digits
 
 import symdsm as sd
+from benchmarks import digits_posteriors
+from models.digits import HIDDEN, LOOKS, SEEN
+from models.digits import speckle as digits_speckle
 from symdsm.families import gaussian, speckle
 from tests.inference.conftest import mixture
 
-EFFECTIVE, K, MOST = 100, 100, 16_000
+EFFECTIVE, K, MOST, POOL = 100, 100, 16_000, 1000
 SHARES = (0.5, 0.9)
 
 
@@ -116,6 +121,33 @@ def pixels(steps: int = 3000) -> Case:
     return Case(program, draw)
 
 
+def digits() -> Case:
+    """`digits`; POOL draws of a long tempered run of the prior alone, evenly spaced."""
+    train, *_ = digits_posteriors.data(0)
+    fit = digits_posteriors.learn(train, 0)
+
+    def summary(z):
+        half = jnp.stack([z[HIDDEN].mean(), z[SEEN].mean()])
+        return jnp.concatenate([half, z[jnp.array([2, 3, 4, 6]), jnp.array([5, 4, 6, 4])]])
+
+    def program(y=None):
+        z = numpyro.sample("z", sd.LearnedPrior(fit))
+        numpyro.deterministic("summary", summary(z))
+        if y is not None:
+            numpyro.sample("y", digits_speckle.distribution(jnp.exp(z[SEEN]), L=LOOKS).to_event(2), obs=y)
+
+    tree = sd.sample(program, key=jax.random.key(0), method="tempered", draws=5000, progress=False)
+    pool = tree["posterior"]["z"].to_numpy().reshape(-1, 8, 8)
+    pool = pool[np.linspace(0, len(pool) - 1, POOL).astype(int)]
+
+    def draw(rng):
+        z = pool[rng.integers(POOL)]
+        y = np.exp(z[SEEN]) * rng.gamma(LOOKS, 1 / LOOKS, (8, 4))
+        return {"summary": np.asarray(summary(jnp.asarray(z)))}, y
+
+    return Case(program, draw)
+
+
 def posterior(program, y, key, draws):
     """Draws by name, those of all chains in a row, and the least effective size of a scalar."""
     tree = sd.sample(program, jnp.asarray(y, jnp.float32), key=key, draws=draws, warmup=300, progress=False)
@@ -164,7 +196,7 @@ def plot(found, path):
     azp.plot_ecdf_pit(tree, backend="matplotlib").savefig(path)
 
 
-PROGRAMS = {"mixture": linear, "hierarchy": hierarchy, "speckle": pixels}
+PROGRAMS = {"mixture": linear, "hierarchy": hierarchy, "speckle": pixels, "digits": digits}
 
 
 def main():
