@@ -133,7 +133,7 @@ def told(err, name):
 def within(draws, truth, errors=4.0, least=50):
     """Whether the mean of draws (chain, draw) is the truth within standard errors, given enough of them."""
     draws = np.asarray(draws, float)
-    ess = float(az.ess(draws))
+    ess = float(az.ess(draws, method="mean"))
     assert ess > least, f"ESS {ess:.0f}"
     return abs(draws.mean() - truth) < errors * draws.std() / np.sqrt(ess)
 
