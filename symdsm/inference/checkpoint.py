@@ -10,7 +10,8 @@ are not.
 
 A part is written every SECONDS, after the result that is due then, and when the run ends or is interrupted, as arrays
 and JSON (`symdsm.learning.arrays`). The JSON is renamed into place last, so a part without it was cut short, and is not
-there. Parts are added and never rewritten: the cost is that of the new results, however long the run.
+there. Parts are added and never rewritten: the cost is that of the new results, however long the run. On disk a run
+takes what its draws take, SMC its particles at every rung.
 """
 
 import os
@@ -48,7 +49,7 @@ def identity(target: Target, joint: Joint, method: str, options, key) -> dict[st
         "data": _digest(*target.observed.values()),
         "constants": _digest(*joint.constants),
         "start": _digest(*(start[name]["value"] for name in target.latent)),
-        "key": _digest(random.key_data(key)),
+        "key": _digest(key),
         "method": method,
         "chains": options.chains,
         "draws": options.draws,
@@ -68,7 +69,7 @@ class Record:
         self.folder, self.run = Path(path), run
         self.known: deque = deque()
         self.fresh: list[list[Array]] = []
-        self.count, self.written = 0, time.monotonic()
+        self.count, self.part, self.written = 0, self.folder, time.monotonic()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -84,8 +85,10 @@ class Record:
             self.known.extend(self._part())
         if self.known:
             self.count += 1
-            structure = jax.tree.structure(jax.eval_shape(call, *args))
-            return jax.tree.unflatten(structure, self.known.popleft())
+            like, leaves = jax.eval_shape(call, *args), self.known.popleft()
+            if [leaf.shape for leaf in leaves] != [leaf.shape for leaf in jax.tree.leaves(like)]:
+                raise _damaged(self.part, f"{self.part}, which holds results of other shapes than this run's")
+            return jax.tree.unflatten(jax.tree.structure(like), leaves)
         result = call(*args)
         self.fresh.append(jax.tree.leaves(result))
         self.count += 1
@@ -108,7 +111,7 @@ class Record:
 
     def _part(self) -> list[list[Array]]:
         """The leaves of the results from number `count` on, as far as one part goes; none when not recorded."""
-        part = self.folder / f"{self.count:06d}"
+        part = self.part = self.folder / f"{self.count:06d}"
         if not (part / "meta.json").exists():
             return []
         try:
@@ -130,7 +133,7 @@ class Record:
 
 
 def _digest(*arrays) -> str:
-    return files.array_digest(*(np.asarray(array) for array in arrays))
+    return files.array_digest(*(_plain(jnp.asarray(array)) for array in arrays))
 
 
 def _damaged(part, given):

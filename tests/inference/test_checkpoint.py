@@ -140,11 +140,16 @@ def emptied(part):
     next(part.glob("*.npz")).write_bytes(b"")
 
 
+def swapped(part):
+    shutil.rmtree(part)
+    shutil.copytree(part.parent / "000000", part)
+
+
 def foreign(part):
     files.write(part, {"a": np.ones(3)}, {"what": "fit"})
 
 
-@pytest.mark.parametrize("spoil", [truncated, flipped, emptied, foreign])
+@pytest.mark.parametrize("spoil", [truncated, flipped, emptied, swapped, foreign])
 def test_a_damaged_record_is_named_and_can_be_cut_there(recorded, whole, spoil):
     spoil(recorded / "000009")
     with pytest.raises(SamplingError, match="000009, which .*\n.*\n.*delete .*000009: the run goes on"):
