@@ -37,7 +37,7 @@ def chain_dataset(values: dict):
 
 
 class _anew(Messenger):
-    """Draws the named observed sites anew."""
+    """Draws the named observed sites anew, as many values as there are data."""
 
     def __init__(self, fn, names, key):
         self.names, self.key = names, key
@@ -45,6 +45,8 @@ class _anew(Messenger):
 
     def process_message(self, msg):
         if msg["type"] == "sample" and msg["name"] in self.names:
+            shape = jnp.shape(msg["value"])
+            msg["fn"] = msg["fn"].expand(shape[: len(shape) - msg["fn"].event_dim])
             msg["is_observed"], msg["value"] = False, None
             msg["kwargs"]["rng_key"] = random.fold_in(self.key, self.names.index(msg["name"]))
 

@@ -157,6 +157,8 @@ def test_without_a_learned_prior_levels_do_not_apply():
     tree = sample(ordinary, jnp.array([1.0, 2.0]), key=jax.random.key(0), chains=2, draws=300, warmup=200, **QUIET)
     assert tree.attrs["method"] == "nuts" and "levels do not apply" in tree.attrs["chosen_because"]
     assert "levels" not in tree.children and within(tree["posterior"]["mean"], 1.0)
+    for group in ("posterior_predictive", "prior_predictive"):
+        assert tree[group]["y"].shape[2:] == (2,)  # as many as the data, though the site itself has one
 
 
 def interrupt(monkeypatch, when):
