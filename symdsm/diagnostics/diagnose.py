@@ -6,8 +6,8 @@ joined by our own for learned densities:
 
     typicality.py     do draws look like noised data where the energy was learned?
     fitness.py        does the network fit its data, held-out data too; does it copy; is its score a gradient?
-    consistency.py    do the data look as the program says; do draws follow their density; do chains, descents, levels
-                      and other fits agree?
+    consistency.py    do the data look as the program says, and as its prior says; do draws follow their density; do
+                      chains, descents, levels and other fits agree?
 
 Each check has two thresholds. Within the first it is passed; beyond the second the posterior is not to be trusted;
 between them somebody should look. The verdict is that of the worst check. The thresholds were fixed on runs that are
@@ -88,6 +88,7 @@ def diagnose(
         *divergences(posterior),
         *energy_moves(posterior),
         *consistency.likelihood(posterior),
+        *consistency.prior(posterior),
         *(consistency.stein(posterior, draws) if finite else ()),
         *consistency.other_fits(draws, others or {}),
     ]

@@ -7,6 +7,10 @@
                             1996)
     prior                   latent and deterministic sites; learned priors are drawn as noised training examples, which
                             is the law that they learned. prior_predictive: observed sites drawn from these
+    prior_fit               log m of the data (`observed`) and of each prior predictive draw (`replicated`), all sites
+                            that can be drawn anew together, with m(y) the mean of p(y | latents) over OTHERS prior
+                            draws that made none of them: given these, data that follow the program are exchangeable
+                            with the draws, however far m is from its limit, the density of the data under the prior
 
 Some sites cannot be drawn anew: factors, improper laws, kernels whose draws need chains of their own, observed learned
 priors. They stay as given, and an attribute of the tree, `left_out`, names the groups that miss them.
@@ -17,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from arviz_base import dict_to_dataset
 from jax import lax, random
+from jax.scipy.special import logsumexp
 from numpyro import handlers
 from numpyro.primitives import Messenger
 
@@ -28,7 +33,7 @@ from symdsm.inference.target import Target
 
 __all__ = ["chain_dataset", "predictive_groups"]
 
-PRIOR_DRAWS = 500
+PRIOR_DRAWS, OTHERS = 500, 100
 
 
 def chain_dataset(values: dict):
@@ -113,7 +118,29 @@ def _of_prior(target, anew, key):
         trace = _trace(target, target.prior_draw(start), noise, anew)
         return {n: site["value"] for n, site in trace.items() if site["type"] in ("sample", "deterministic")}
 
-    drawn = cached(jax.vmap(at), random.split(key, PRIOR_DRAWS))
-    drawn = {name: np.asarray(v)[None] for name, v in drawn.items()}
-    groups = {"prior": dict_to_dataset({n: v for n, v in drawn.items() if n not in target.observed})}
-    return groups | ({"prior_predictive": dict_to_dataset({n: drawn[n] for n in anew})} if anew else {})
+    key_draws, key_others = random.split(key)
+    drawn = cached(jax.vmap(at), random.split(key_draws, PRIOR_DRAWS))
+    groups = {"prior": chain_dataset({n: v[None] for n, v in drawn.items() if n not in target.observed})}
+    if anew:
+        data = {n: jnp.concatenate([jnp.asarray(target.observed[n])[None], drawn[n]]) for n in anew}
+        density = np.asarray(_log_mean_likelihood(target, data, key_others))
+        groups["prior_predictive"] = chain_dataset({n: drawn[n][None] for n in anew})
+        groups["prior_fit"] = chain_dataset({"replicated": density[None, 1:]}).assign(observed=density[0])
+    return groups
+
+
+def _log_mean_likelihood(target, data, key):
+    """log m of each entry of `data`, observed sites' values (n, ...) by name."""
+
+    def at(key, data):
+        start, noise = random.split(key)
+        latent = target.prior_draw(start)
+
+        def density(values):
+            trace = _trace(target, latent | values, noise)
+            return sum(jnp.sum(trace[name]["fn"].log_prob(values[name])) for name in values)
+
+        return jax.vmap(density)(data)
+
+    each = cached(lambda keys, data: lax.map(lambda k: at(k, data), keys), random.split(key, OTHERS), data)
+    return logsumexp(jnp.where(jnp.isnan(each), -jnp.inf, each), 0) - jnp.log(OTHERS)

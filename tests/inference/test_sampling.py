@@ -15,6 +15,7 @@ from symdsm.errors import DataError, EnergyRequired, ParameterError, SamplingErr
 from symdsm.inference import outcome
 from symdsm.inference.compiled import Joint
 from symdsm.inference.handlers import noise_level
+from symdsm.inference.predictive import OTHERS
 from symdsm.inference.priors import LearnedPrior
 from symdsm.inference.sampling import LARGE, choose, sample
 from symdsm.inference.scores import LearnedScore
@@ -104,6 +105,18 @@ def test_prior_draws_are_those_of_the_level(nuts):
     y = nuts["prior_predictive"]["y"].to_numpy()[0]
     assert stats.kstest((y[:, 1] - 1) / np.sqrt(0.7**2 + 1 + 0.25), "norm").pvalue > 0.001
     np.testing.assert_allclose(nuts["prior"]["double"], 2 * nuts["prior"]["z"], rtol=1e-5)
+
+
+def test_density_of_the_data_under_the_prior(nuts):
+    """Given y, the mean of OTHERS values p(y | z) has the mean m(y) and a variance known in closed form."""
+    group, y = nuts["prior_fit"], nuts["prior_predictive"]["y"].to_numpy()[0]
+    values = np.exp(np.append(group["replicated"].to_numpy()[0], group["observed"]))
+    y, noise, spread = np.vstack([y, Y]), 0.25, 0.7**2 + 1.0**2
+    m = stats.norm(1, np.sqrt(spread + noise)).pdf(y).prod(-1)
+    square = (stats.norm(1, np.sqrt(spread + noise / 2)).pdf(y) / (2 * np.sqrt(np.pi * noise))).prod(-1)
+    settled = square / m**2 < OTHERS / 2
+    z = (values - m)[settled] / np.sqrt((square - m**2)[settled] / OTHERS)
+    assert settled.sum() > 20 and abs(z.mean()) < 4 and np.median(abs(z)) < 2
 
 
 def test_gradients_for_the_diagnosis(nuts):
