@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-__all__ = ["Check", "convergence", "divergences", "energy_moves", "mean_shift", "table", "worst_entry"]
+__all__ = ["Check", "convergence", "distances", "divergences", "energy_moves", "mean_shift", "table", "worst_entry"]
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,12 @@ def mean_shift(one: np.ndarray, other: np.ndarray) -> float:
     error = sum(v[..., moving].var((0, 1)) / np.maximum(_sizes(v[..., moving]), 1.0) for v in (a, b))
     square = ((a.mean((0, 1)) - b.mean((0, 1)))[moving] ** 2 - error) / sd[moving] ** 2
     return float(np.sqrt(max(square.mean(), 0.0))) if moving.any() else 0.0
+
+
+def distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Of points (n, d) to others (m, d): (n, m)."""
+    square = (points**2).sum(1)[:, None] + (others**2).sum(1) - 2 * points @ others.T
+    return np.sqrt(np.maximum(square, 0.0))
 
 
 def _sizes(x):

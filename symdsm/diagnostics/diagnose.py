@@ -96,7 +96,7 @@ def diagnose(
         values = _events(draws[name], one)
         checks += [_typical(name, values, one), *fit_checks(name, one, values, clean.get(name))]
     if learned:
-        checks += [*consistency.descents(posterior), *consistency.travel(posterior)]
+        checks += [*consistency.descents(posterior, draws), *consistency.travel(posterior)]
         for name in learned:
             checks += consistency.lowest_level(posterior, name, draws[name].transpose("chain", "draw", ...).to_numpy())
     severity = max(check.severity for check in checks)

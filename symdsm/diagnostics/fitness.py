@@ -20,7 +20,7 @@ import numpy as np
 from jax import random
 from jaxtyping import ArrayLike
 
-from symdsm.diagnostics.checks import Check
+from symdsm.diagnostics.checks import Check, distances
 from symdsm.inference.line_integral import potential_from_score
 
 __all__ = ["curl", "fit_checks", "neighbour_ratios", "score_slope"]
@@ -56,10 +56,10 @@ def _worst_slope(fit, clean):
 
 def neighbour_ratios(points: np.ndarray, centres: np.ndarray, own: bool = False) -> np.ndarray:
     """Nearest over second nearest distance of points (n, d) to centres (m, d); `own`: point i came from centre i."""
-    square = (points**2).sum(1)[:, None] + (centres**2).sum(1) - 2 * points @ centres.T
+    apart = distances(points, centres)
     if own:
-        np.fill_diagonal(square, np.inf)
-    first, second = np.sqrt(np.maximum(np.partition(square, 1, axis=1)[:, :2].T, 0.0))
+        np.fill_diagonal(apart, np.inf)
+    first, second = np.partition(apart, 1, axis=1)[:, :2].T
     return first / np.maximum(second, 1e-30)
 
 

@@ -47,13 +47,27 @@ def test_stein_knows_the_effective_number():
     assert consistency.stein(diagnosis(theta / 1.6, -theta / 1.6), draws)[0].severity == 0
 
 
-def test_walkers_that_end_elsewhere():
-    theta, walkers = rng().normal(size=(400, 3)), rng(1).normal(size=(16, 3))
-    assert consistency.descents(diagnosis(theta, -theta, walkers))[0].severity == 0
-    walkers[:8] += 20.0
-    (check,) = consistency.descents(diagnosis(theta, -theta, walkers))
-    assert check.severity == 2 and 0.45 < check.value < 0.6
-    assert consistency.descents(diagnosis(theta, -theta)) == []
+@pytest.mark.parametrize("size", [3, 100])
+def test_walkers_that_end_elsewhere(size):
+    """Half of them ten sds away in one coordinate, which in 100 dimensions is hardly further than draws are apart."""
+    theta, walkers = rng().normal(size=(400, size)), rng(1).normal(size=(16, size))
+    draws = dict_to_dataset({"z": theta[:, :3].reshape(4, 100, 3)})
+    assert consistency.descents(diagnosis(theta, -theta, walkers), draws)[0].severity == 0
+    walkers[:8, 0] += 10.0
+    (check,) = consistency.descents(diagnosis(theta, -theta, walkers), draws)
+    assert check.severity == 2 and 0.4 < check.value < 0.6
+    assert consistency.descents(diagnosis(theta, -theta), draws) == []
+
+
+@pytest.mark.parametrize("spread", [0.9, 1.0, 1.1])
+def test_walkers_of_about_the_draws_law_are_seldom_apart(spread):
+    """By the quantile, one in a hundred at the right spread: of 800 at most 8 + 4 sqrt(8)."""
+    apart = 0
+    for seed in range(50):
+        theta, walkers = rng(seed).normal(size=(200, 8)), spread * rng(1000 + seed).normal(size=(16, 8))
+        draws = dict_to_dataset({"z": theta.reshape(4, 50, 8)})
+        apart += 16 * consistency.descents(diagnosis(theta, -theta, walkers), draws)[0].value
+    assert apart <= 19
 
 
 def conjugate(y):
