@@ -231,11 +231,13 @@ def test_interrupted_particles_are_those_of_the_populations_at_the_lowest_level(
     "method, begun",
     [("tempered", "descend"), ("tempered", "_chunk"), ("annealed", "descend"), ("nuts", "_piece"), ("smc", "_rung")],
 )
-def test_a_run_interrupted_before_its_first_draw_says_so(gaussian, monkeypatch, method, begun):
+def test_a_run_interrupted_before_its_first_draw_says_so(gaussian, monkeypatch, tmp_path, method, begun):
     interrupt(monkeypatch, lambda name, _: name == begun)
     program = noise_level(1.0, conjugate(gaussian)) if method == "nuts" else conjugate(gaussian)
-    with pytest.raises(KeyboardInterrupt, match=f'"{method}" was stopped before it had a draw'):
-        sample(program, Y, key=jax.random.key(0), chains=2, draws=20, method=method, **QUIET)
+    with pytest.raises(
+        KeyboardInterrupt, match=f'"{method}" was stopped before it had a draw.*goes on from .{tmp_path}'
+    ):
+        sample(program, Y, key=jax.random.key(0), chains=2, draws=20, method=method, checkpoint=tmp_path, **QUIET)
 
 
 def test_draws_outlive_an_interrupt_of_what_is_told_beside_them(gaussian, monkeypatch):
