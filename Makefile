@@ -2,7 +2,7 @@
 
 VENV  ?= .venv
 OUT   ?= runs/digits
-TESTS ?= -n auto --maxprocesses=4 --dist loadgroup
+TESTS ?= -n auto --maxprocesses=4 --dist loadfile --no-loadscope-reorder
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 

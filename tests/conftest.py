@@ -13,8 +13,12 @@ import pytest
 
 import symdsm.inference  # noqa: F401 - loads numpyro before ArviZ and any of its submodules do
 
-# Whole trainings and long laws: begun first, no worker is left alone with one at the end.
-LONG = ("test_digits", "test_stability", "test_readme", "test_denoise_photo", "test_examples", "test_eight_schools")
+# Whole trainings and long laws: begun first, no worker is left alone with one at the end. A worker takes whole files:
+# what a file shares (a fit, a compiled sampler) is made once.
+LONG = (
+    *("test_digits", "test_stability", "test_readme", "test_denoise_photo", "test_examples", "test_eight_schools"),
+    *("test_written", "test_tempering", "test_smc", "test_galaxies", "test_wind"),
+)
 
 
 def pytest_collection_modifyitems(items):

@@ -4,8 +4,6 @@ import pytest
 
 from benchmarks.calibration import coverage, linear, ranks, uniformity
 
-pytestmark = pytest.mark.xdist_group("one sampler")
-
 
 @pytest.mark.slow
 def test_ranks_of_prior_draws_are_uniform_unless_the_likelihood_claims_too_much():

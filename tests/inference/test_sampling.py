@@ -23,8 +23,6 @@ from symdsm.inference.target import Target
 
 from .conftest import QUIET, conjugate, mixture, told, within
 
-pytestmark = pytest.mark.xdist_group("one sampler")
-
 Y = jnp.array([0.0, 0.5, 1.0, 2.0, 3.0])
 
 

@@ -18,8 +18,6 @@ from tests.oracles.mixture_posterior import problem, total_variation
 
 from .conftest import QUIET, conjugate, mixture, told, within
 
-pytestmark = pytest.mark.xdist_group("one sampler")  # its compilation is shared within a worker
-
 
 @pytest.fixture(scope="module")
 def gaussian_run():

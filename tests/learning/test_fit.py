@@ -12,8 +12,6 @@ from symdsm.learning.levels import geometric
 from symdsm.learning.networks import Denoiser, Energy, Score
 from tests.learning.doubles import GaussianKernel
 
-pytestmark = pytest.mark.xdist_group("one fit")  # the session's fit is trained by one worker
-
 SIGMAS = [0.1, 0.4, 1.5, 6.0]
 
 
