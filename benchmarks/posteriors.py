@@ -87,13 +87,14 @@ def compare(p, draws, wanted):
         f" {tree['posterior'].sizes['draw']} draws, {seconds:.0f} s",
         flush=True,
     )
-    tree, seconds = timed(p, draws=draws, method="smc")
-    gap, error = tree.attrs["log_evidence"] - p.log_evidence, tree.attrs["log_evidence_error"]
-    print(
-        f"  smc       TV {off(p, tree):.3f}, C2ST {told_apart(p, tree):.3f}, log evidence off by {gap:+.3f}"
-        f" ({error:.3f}), {seconds:.0f} s",
-        flush=True,
-    )
+    for method in ("smc", "smc-mala"):
+        tree, seconds = timed(p, draws=draws, method=method)
+        gap, error = tree.attrs["log_evidence"] - p.log_evidence, tree.attrs["log_evidence_error"]
+        print(
+            f"  {method:9s} TV {off(p, tree):.3f}, C2ST {told_apart(p, tree):.3f}, log evidence off by {gap:+.3f}"
+            f" ({error:.3f}), {seconds:.0f} s",
+            flush=True,
+        )
     tree, seconds = timed(p, draws=draws, method="nuts")
     print(f"  nuts      TV {off(p, tree):.3f}, {seconds:.0f} s", flush=True)
 
