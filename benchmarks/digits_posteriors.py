@@ -31,6 +31,7 @@ from sklearn.neural_network import MLPClassifier
 import symdsm as sd
 from benchmarks.posteriors import WAYS, crossings, sampling_track
 from models.digits import HIDDEN, LEVELS, LOOKS, SEEN, STEPS, gaussian, speckle
+from symdsm.errors import SamplingError
 from tests.oracles.mixture_posterior import total_variation
 
 COUNT, NOISE, PRIOR = 12, 0.1, 50_000
@@ -92,19 +93,24 @@ def likelihoods(fit, train, test, _):
     baseline = np.square(train.mean(0) - test[:COUNT])[HIDDEN].mean()
     varies = np.broadcast_to(train.std(0) > 0.3, test[:COUNT].shape)[HIDDEN]
     for way in WAYS:
-        rows, inside, error = [], [], []
+        rows, inside, error, of = [], [], [], []
         for n in range(COUNT):
             y = test[n][SEEN] + NOISE * np.random.default_rng(n).normal(size=(8, 4))
-            tree, seconds = posterior(program, jnp.asarray(y, jnp.float32), n, likelihood=way)
+            try:
+                tree, seconds = posterior(program, jnp.asarray(y, jnp.float32), n, likelihood=way)
+            except SamplingError as refused:
+                print(f"likelihood {way}, digit {n}: {refused.given[:200]}", flush=True)
+                continue
+            of.append(n)
             draws = tree["posterior"]["z"].to_numpy().reshape(-1, 8, 8)
             low, high = np.quantile(draws, [0.05, 0.95], axis=0)
             inside.append(((low <= test[n]) & (test[n] <= high))[HIDDEN])
             error.append(np.square(draws.mean(0) - test[n])[HIDDEN].mean())
             rows.append((*travelled(tree), tree.attrs["tilt"] > 0, seconds))
         cross, gradients, tilted, seconds = np.mean(rows, 0)
-        covered = np.stack(inside)[varies].mean()
+        covered = np.stack(inside)[varies[of]].mean()
         print(
-            f"likelihood {way:9s} error {np.mean(error) / baseline:.3f}, coverage {covered:.3f},"
+            f"likelihood {way:9s} {len(of)} digits, error {np.mean(error) / baseline:.3f}, coverage {covered:.3f},"
             f" crossings {cross:.1f}, gradients {gradients:.1f}, tilted {tilted:.2f}, {seconds:.1f} s",
             flush=True,
         )

@@ -29,6 +29,17 @@ weights from the exact ones and the crossings of the level's range per 1000 iter
 
 Differences below 0.03 are Monte Carlo error (the part `mixtures` prints it), so nothing but "denoised" in ten
 dimensions is set apart.
+
+On twelve held-out digits, half hidden, half seen with normal noise (`python -m benchmarks.digits_posteriors
+likelihoods`): the error of the posterior mean as a share of the data mean's, coverage of 90% intervals, crossings,
+gradients per iteration
+
+    declared    0.407, 0.95, 19.5, 15.6
+    power       0.415, 0.95, 20.7, 17.0
+    inflated    0.415, 0.96, 15.1, 29.8
+    denoised    of one digit two chains did not come down, which is an error
+
+so the first three answer the same, "declared" and "power" with half of the gradients of "inflated".
 """
 
 import copy
